@@ -1,0 +1,133 @@
+//! Listing manifests is the catalogue: which backups there are, which are pinned, which were proven.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::read::read_manifest;
+use crate::error::{Error, Result};
+use crate::format::manifest::ManifestHead;
+use crate::format::sealed::Kind;
+use crate::names::{BackupId, Name, SourceName, prefix};
+use crate::vault::Vault;
+
+/// Why a backup must be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    pub at: Timestamp,
+    pub why: String,
+}
+
+/// That a backup was opened, recovered and checked, and how it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub at: Timestamp,
+    pub passed: bool,
+    pub evidence: serde_json::Value,
+}
+
+/// A completed backup and what is known of it.
+#[derive(Debug, Clone)]
+pub struct BackupInfo {
+    pub source: SourceName,
+    pub id: BackupId,
+    pub head: ManifestHead,
+    pub pins: Vec<u64>,
+    /// When it last passed a proof.
+    pub proven: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct Found {
+    manifest: bool,
+    pins: Vec<u64>,
+    proofs: Vec<u64>,
+}
+
+/// The sources that have anything in the vault.
+pub async fn sources(vault: &Vault) -> Result<Vec<SourceName>> {
+    let mut sources = Vec::new();
+    for part in [prefix::BACKUPS, prefix::LOGS] {
+        let mut after = part.to_owned();
+        while let Some(object) = vault.store().list_after(part, &after).try_next().await? {
+            let source = object.name.strip_prefix(part).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            // Everything of one source is skipped: `0` is the byte after `/`.
+            after = format!("{part}{source}0");
+            sources.extend(source.parse::<SourceName>());
+        }
+    }
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
+}
+
+/// All completed backups of a source, oldest first by the time they ended.
+pub async fn backups(vault: &Vault, source: &SourceName) -> Result<Vec<BackupInfo>> {
+    let mut found: BTreeMap<BackupId, Found> = BTreeMap::new();
+    let mut listing = vault.store().list(&prefix::backups(source));
+    while let Some(object) = listing.try_next().await? {
+        match Name::parse(&object.name) {
+            Some(Name::Manifest(_, id)) => found.entry(id).or_default().manifest = true,
+            Some(Name::Pin(_, id, pin)) => found.entry(id).or_default().pins.push(pin),
+            Some(Name::Proof(_, id, proof)) => found.entry(id).or_default().proofs.push(proof),
+            _ => {}
+        }
+    }
+    let mut backups = Vec::new();
+    for (id, found) in found.into_iter().filter(|(_, found)| found.manifest) {
+        let head = match read_manifest(vault, source, &id).await {
+            Ok((head, _)) => head,
+            // Expired since it was listed.
+            Err(Error::NotFound(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        let proven = last_proof(vault, source, &id, &found.proofs).await?;
+        backups.push(BackupInfo { source: source.clone(), id, head, pins: found.pins, proven });
+    }
+    backups.sort_by_key(|backup| (backup.head.ended, backup.id.clone()));
+    Ok(backups)
+}
+
+async fn last_proof(vault: &Vault, source: &SourceName, id: &BackupId, proofs: &[u64]) -> Result<Option<Timestamp>> {
+    let mut last = None;
+    for proof in proofs {
+        let proof: Proof = vault.get_json(Kind::Note, &Name::Proof(source.clone(), id.clone(), *proof)).await?;
+        if proof.passed {
+            last = last.max(Some(proof.at));
+        }
+    }
+    Ok(last)
+}
+
+/// Keeps a backup from expiry until the pin is removed.
+pub async fn pin(vault: &Vault, source: &SourceName, id: &BackupId, why: &str) -> Result<u64> {
+    read_manifest(vault, source, id).await?;
+    let pin = u64::from_be_bytes(vault.env().random());
+    let name = Name::Pin(source.clone(), id.clone(), pin);
+    vault.put_json(Kind::Note, &name, &Pin { at: vault.env().now(), why: why.to_owned() }).await?;
+    Ok(pin)
+}
+
+/// Removes every pin of a backup.
+pub async fn unpin(vault: &Vault, source: &SourceName, id: &BackupId) -> Result<usize> {
+    let folder = format!("{}{id}/pin-", prefix::backups(source));
+    let pins: Vec<_> = vault.store().list(&folder).try_collect().await?;
+    for pin in &pins {
+        vault.store().delete(&pin.name).await?;
+    }
+    Ok(pins.len())
+}
+
+/// Records that a backup was opened and checked.
+pub async fn prove(vault: &Vault, source: &SourceName, id: &BackupId, proof: &Proof) -> Result<()> {
+    let name = Name::Proof(source.clone(), id.clone(), u64::from_be_bytes(vault.env().random()));
+    vault.put_json(Kind::Note, &name, proof).await.map(drop)
+}
+
+/// Finds a backup by its id, or by the label somebody gave it (the newest of that label).
+pub fn find<'a>(backups: &'a [BackupInfo], wanted: &str) -> Option<&'a BackupInfo> {
+    let by_id = backups.iter().find(|backup| backup.id.as_str() == wanted);
+    by_id.or_else(|| backups.iter().rev().find(|backup| backup.head.label.as_deref() == Some(wanted)))
+}
