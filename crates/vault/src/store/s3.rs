@@ -278,6 +278,11 @@ fn is_refusal(error: &Cause) -> bool {
         | Cause::InvalidPath { .. }
         | Cause::UnknownConfigurationKey { .. } => true,
         Cause::NotFound { .. } => is_bucket_missing(error),
+        // A listing's errors come without a kind.
+        Cause::Generic { .. } => {
+            let text = error.to_string();
+            ["status code: 401", "status code: 403", "NoSuchBucket"].iter().any(|word| text.contains(word))
+        }
         _ => false,
     }
 }
