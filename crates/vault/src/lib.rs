@@ -2,6 +2,7 @@
 
 pub mod env;
 pub mod error;
+pub mod keys;
 pub mod store;
 
 pub use env::Env;
