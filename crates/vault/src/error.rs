@@ -133,11 +133,22 @@ pub enum Error {
     #[error("{object} makes no sense: {what}")]
     Malformed { object: String, what: String },
     #[error("the store failed at {action} {object}")]
-    Store { action: &'static str, object: String, #[source] source: Source, permanent: bool },
+    Store {
+        action: &'static str,
+        object: String,
+        #[source]
+        source: Source,
+        permanent: bool,
+    },
     #[error("no room left in the store for {object}")]
     StoreFull { object: String },
     #[error("cannot {action} {path}")]
-    File { action: &'static str, path: String, #[source] source: std::io::Error },
+    File {
+        action: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("cancelled")]
     Cancelled,
     #[error("{backup} must stay: {why}")]
@@ -184,9 +195,13 @@ impl Error {
             Error::VaultExists(_) => "use it as it is, or choose another location".into(),
             Error::StoreUnsafe { hint, .. } => hint.clone(),
             Error::TooNew { .. } => "use the newer Rekindle that wrote it".into(),
-            Error::WrongKey { .. } => "nothing is damaged: give the key that belongs to this vault, see `rekindle vault key list`".into(),
+            Error::WrongKey { .. } => {
+                "nothing is damaged: give the key that belongs to this vault, see `rekindle vault key list`".into()
+            }
             Error::LastSlot(_) => "add another key first with `rekindle vault key add`".into(),
-            Error::Damaged { .. } | Error::Malformed { .. } => "run `rekindle check --read-data` to see what else is affected".into(),
+            Error::Damaged { .. } | Error::Malformed { .. } => {
+                "run `rekindle check --read-data` to see what else is affected".into()
+            }
             Error::Store { permanent: true, .. } => "check the credentials and permissions of the store".into(),
             Error::Store { .. } => "try again when the store answers".into(),
             Error::StoreFull { .. } => "free or add space; what was committed before is whole".into(),

@@ -46,19 +46,19 @@ impl Vault {
     pub async fn create(
         store: SharedStore,
         env: &Env,
-        slots: impl FnOnce(&DataKey, [u8; 16]) -> Result<Vec<Slot>>,
+        slots: impl FnOnce(&DataKey, &str) -> Result<Vec<Slot>>,
     ) -> Result<Vault> {
         if exists(&store).await? {
             return Err(Error::VaultExists(store.location().to_owned()));
         }
         let id: [u8; 16] = env.random();
-        let data_key = DataKey::random(env);
-        let slots = slots(&data_key, id)?;
+        let data_key = DataKey::generate(env);
+        let slots = slots(&data_key, &hex(&id))?;
         if slots.is_empty() {
             return Err(Error::Invalid("a vault needs a key slot".into()));
         }
         for slot in &slots {
-            store.put_new(&Name::Key(slot.id.clone()).to_string(), Bytes::from(slot.to_json()?)).await?;
+            store.put_new(&Name::Key(slot.id().to_owned()).to_string(), Bytes::from(slot.to_json())).await?;
         }
         let file = VaultFile { rekindle_vault: FORMAT_VERSION, id: hex(&id), created: env.now() };
         let json = serde_json::to_vec_pretty(&file).map_err(|e| Error::Internal(e.to_string()))?;
@@ -73,12 +73,12 @@ impl Vault {
     pub async fn open(store: SharedStore, unlock: &Unlock, env: &Env) -> Result<Vault> {
         let id = read_id(&store).await?;
         let slots = read_slots(&store).await?;
-        let data_key = keys::open_any(&slots, unlock, &id)?;
+        let data_key = keys::open_any(&slots, unlock, &hex(&id))?;
         Ok(Vault::with(store, data_key, id, env))
     }
 
     fn with(store: SharedStore, data_key: DataKey, id: [u8; 16], env: &Env) -> Vault {
-        let keys = Keys::derive(data_key.bytes(), id);
+        let keys = Keys::derive(data_key.as_bytes(), id);
         Vault { inner: Arc::new(Inner { store, keys, data_key, env: env.clone() }) }
     }
 
@@ -103,16 +103,16 @@ impl Vault {
     }
 
     /// Adds a way in: `seal` wraps the data key.
-    pub async fn add_slot(&self, seal: impl FnOnce(&DataKey, [u8; 16]) -> Result<Slot>) -> Result<Slot> {
-        let slot = seal(&self.inner.data_key, self.id())?;
-        self.inner.store.put_new(&Name::Key(slot.id.clone()).to_string(), Bytes::from(slot.to_json()?)).await?;
+    pub async fn add_slot(&self, seal: impl FnOnce(&DataKey, &str) -> Result<Slot>) -> Result<Slot> {
+        let slot = seal(&self.inner.data_key, &hex(&self.id()))?;
+        self.inner.store.put_new(&Name::Key(slot.id().to_owned()).to_string(), Bytes::from(slot.to_json())).await?;
         Ok(slot)
     }
 
     /// Removes a way in; never the last.
     pub async fn remove_slot(&self, id: &str) -> Result<()> {
         let slots = self.slots().await?;
-        if !slots.iter().any(|slot| slot.id == id) {
+        if !slots.iter().any(|slot| slot.id() == id) {
             return Err(Error::NotFound(format!("key slot {id}")));
         }
         if slots.len() == 1 {
@@ -220,7 +220,7 @@ async fn read_slots(store: &SharedStore) -> Result<Vec<Slot>> {
     for object in names {
         if let Some(Name::Key(_)) = Name::parse(&object.name) {
             let bytes = store.get(&object.name).await?;
-            slots.push(Slot::from_json(&bytes)?);
+            slots.push(Slot::from_json(&object.name, &bytes)?);
         }
     }
     Ok(slots)

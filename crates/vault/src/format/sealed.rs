@@ -20,6 +20,7 @@
 //! A pack's salt is zero, so that one extent can be opened without reading the head of its pack first.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
@@ -102,11 +103,11 @@ impl Keys {
         self.vault
     }
 
-    fn of_object(&self, header: &[u8; HEADER_LENGTH], name: &str) -> LessSafeKey {
+    fn of_object(&self, header: &[u8; HEADER_LENGTH], name: &str) -> Arc<LessSafeKey> {
         let mut hasher = blake3::Hasher::new_keyed(&self.object);
         hasher.update(header).update(name.as_bytes());
         let key = UnboundKey::new(&AES_256_GCM, hasher.finalize().as_bytes()).expect("a 32-byte key fits");
-        LessSafeKey::new(key)
+        Arc::new(LessSafeKey::new(key))
     }
 }
 
@@ -169,7 +170,7 @@ impl Compressor {
 /// Builds one sealed object in memory.
 pub struct Sealer {
     bytes: Vec<u8>,
-    key: LessSafeKey,
+    key: Arc<LessSafeKey>,
     name: String,
 }
 
@@ -280,7 +281,7 @@ impl FrameHead {
 
 /// Opens frames of one object.
 pub struct Opener {
-    key: LessSafeKey,
+    key: Arc<LessSafeKey>,
     name: String,
     scratch: Vec<u8>,
 }

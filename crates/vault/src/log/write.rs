@@ -244,7 +244,7 @@ async fn load_fold(index: &LogIndex, timeline: u32, durable: u64, fold_length: u
     let bytes = index.read(range).await?;
     let mut moments = Moments::default();
     for object in index.objects_in(range) {
-        moments.append(&index.head(object).await?.moments);
+        moments.append(&index.head(&object).await?.moments);
     }
     Ok(Some(Fold { bytes: BytesMut::from(bytes.as_slice()), moments }))
 }
@@ -260,7 +260,7 @@ async fn fold_left_over(index: &LogIndex, timeline: u32, durable: u64, fold_leng
     }
     let mut moments = Moments::default();
     for object in objects {
-        moments.append(&index.head(object).await?.moments);
+        moments.append(&index.head(&object).await?.moments);
     }
     let (vault, source) = (index.vault().clone(), index.source().clone());
     FoldReady { vault, source, range, bytes: Bytes::from(index.read(range).await?), moments }.put().await

@@ -5,7 +5,18 @@
 //! - `put_new` makes the whole object visible under its name, or nothing; of two racing writers exactly one wins. When it
 //!   returns `Ok`, the object survives a crash or power loss of this machine.
 //! - An object's bytes never change. `get`, `get_range` and `size` see it as soon as `put_new` has returned, and so does `list`.
+//! - A name is 1 to 900 bytes of `/`-separated segments of 1 to 200 bytes of `A-Z a-z 0-9 . _ - = + @ ,`, none beginning with a
+//!   dot; any other is refused before anything is touched. On a folder an object's name cannot also be the folder of others.
 //! - A lost answer never becomes a lie: after a time-out `put_new` reads back what is there and says whether it is ours.
+
+pub mod conformance;
+pub mod fault;
+mod folder;
+mod location;
+pub mod probe;
+mod s3;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -16,7 +27,11 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+pub use folder::FolderStore;
+pub use location::{Credentials, Location, S3Location, S3Options};
+pub use s3::S3Store;
 
 /// One object as `list` sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,3 +76,43 @@ pub trait Store: Send + Sync + Debug {
 }
 
 pub type SharedStore = Arc<dyn Store>;
+
+/// Opens the place; touches nothing in an object store, makes the folder's top directory when it is missing.
+pub fn open(location: &Location) -> Result<SharedStore> {
+    match location {
+        Location::Folder(path) => Ok(Arc::new(FolderStore::open(path)?)),
+        Location::S3(s3) => Ok(Arc::new(S3Store::open(s3)?)),
+    }
+}
+
+const NAME_BYTES_MAX: usize = 900;
+const SEGMENT_BYTES_MAX: usize = 200;
+
+/// Whether every store can hold an object of this name.
+fn is_valid_name(name: &str) -> bool {
+    let segment_ok = |segment: &str| {
+        (1..=SEGMENT_BYTES_MAX).contains(&segment.len())
+            && !segment.starts_with('.')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-=+@,".contains(&byte))
+    };
+    name.len() <= NAME_BYTES_MAX && name.split('/').all(segment_ok)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match is_valid_name(name) {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!("{name:?} is not a name an object can have"))),
+    }
+}
+
+/// The range's length, refusing one that ends before it begins.
+fn range_len(name: &str, range: &Range<u64>) -> Result<u64> {
+    range
+        .end
+        .checked_sub(range.start)
+        .ok_or_else(|| Error::Internal(format!("range {}..{} of {name} ends before it begins", range.start, range.end)))
+}
+
+fn ends_before(name: &str, size: u64, range: &Range<u64>) -> Error {
+    Error::damaged(name, format!("it has {size} bytes, {} were expected at least", range.end))
+}

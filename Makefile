@@ -1,0 +1,37 @@
+# The few commands of this house. `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-matrix bench lint setup
+
+export CARGO_TERM_COLOR ?= auto
+NEXTEST_PROFILE ?= default
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: setup ## build, then back up, break and recover a small database before your eyes (KEEP=1 leaves it there)
+	cargo build --release --locked
+	KEEP=$(KEEP) scripts/demo
+
+test: setup ## format, lints and all tests, with PostgreSQL 15 and 18 and a private S3 server
+	scripts/fetch-postgres 18
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
+
+test-matrix: setup ## all tests with every supported PostgreSQL
+	for major in 14 16 17 18; do scripts/fetch-postgres $$major || exit 1; done
+	REKINDLE_TEST_MAJORS="14 15 16 17 18" cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
+
+bench: ## side by side with other tools; results in bench/out
+	scripts/setup bench
+	cargo build --release --locked
+	bench/run
+
+lint: ## licences, forbidden crates and sources of everything in the tree; known advisories when their list can be had
+	scripts/setup lint
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --locked check licenses bans sources
+	scripts/advisories
+
+setup: ## install what is missing on Debian 12
+	scripts/setup

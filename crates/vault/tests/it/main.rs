@@ -1,0 +1,3 @@
+//! Integration tests of the vault: with real servers, in one binary.
+
+mod stores;
