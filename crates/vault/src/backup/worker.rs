@@ -12,7 +12,7 @@ use crate::format::map::{ExtentRef, PageMap, Place};
 use crate::format::sealed::{Class, page_hash};
 
 /// Raw bytes of pages sealed together.
-pub const EXTENT_RAW: usize = 128 << 10;
+pub(super) const EXTENT_RAW: usize = 128 << 10;
 const READ_BLOCK: usize = 1 << 20;
 const READ_AHEAD: u64 = 8 << 20;
 /// A suspect page is read again this many times before it counts as damaged.
@@ -20,27 +20,27 @@ const READ_AGAIN: u32 = 5;
 
 /// Consecutive pages of one file, at most a slice of one segment.
 #[derive(Debug)]
-pub struct Piece {
-    pub path: String,
+pub(super) struct Piece {
+    pub(super) path: String,
     /// Byte offset in the file; a multiple of the page size.
-    pub offset: u64,
+    pub(super) offset: u64,
     /// Bytes to read at most.
-    pub length: u64,
-    pub page_size: u32,
+    pub(super) length: u64,
+    pub(super) page_size: u32,
     /// The parent's map of this segment, and the number in it of this piece's first page.
-    pub parent: Option<(Arc<PageMap>, usize)>,
+    pub(super) parent: Option<(Arc<PageMap>, usize)>,
 }
 
 /// Some pieces, done by one worker in one go. Their extents may be shared.
 #[derive(Debug)]
-pub struct Batch {
-    pub number: u64,
-    pub pieces: Vec<Piece>,
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) pieces: Vec<Piece>,
 }
 
 /// Where a page of a piece is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageOut {
+pub(super) enum PageOut {
     /// Where the parent has it.
     Same,
     /// Zeroes, or in an extent of this batch.
@@ -48,25 +48,25 @@ pub enum PageOut {
 }
 
 #[derive(Debug, Default)]
-pub struct PieceDone {
-    pub hashes: Vec<u64>,
-    pub pages: Vec<PageOut>,
+pub(super) struct PieceDone {
+    pub(super) hashes: Vec<u64>,
+    pub(super) pages: Vec<PageOut>,
     /// Less than asked when the file ended early.
-    pub bytes: u64,
-    pub gone: bool,
-    pub damaged: Vec<DamagedPage>,
+    pub(super) bytes: u64,
+    pub(super) gone: bool,
+    pub(super) damaged: Vec<DamagedPage>,
 }
 
 #[derive(Debug)]
-pub struct BatchDone {
-    pub number: u64,
-    pub pieces: Vec<PieceDone>,
-    pub extents: Vec<ExtentRef>,
-    pub pages_changed: u64,
+pub(super) struct BatchDone {
+    pub(super) number: u64,
+    pub(super) pieces: Vec<PieceDone>,
+    pub(super) extents: Vec<ExtentRef>,
+    pub(super) pages_changed: u64,
 }
 
 #[derive(Debug)]
-pub struct Worker<'a> {
+pub(super) struct Worker<'a> {
     tree: &'a dyn Tree,
     page_key: [u8; 32],
     packs: PackWriter,
@@ -85,12 +85,12 @@ struct OpenExtent {
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(tree: &'a dyn Tree, page_key: [u8; 32], uploader: Arc<Uploader>, level: i32, progress: Arc<Progress>) -> Result<Worker<'a>> {
+    pub(super) fn new(tree: &'a dyn Tree, page_key: [u8; 32], uploader: Arc<Uploader>, level: i32, progress: Arc<Progress>) -> Result<Worker<'a>> {
         let packs = PackWriter::new(uploader, level)?;
         Ok(Worker { tree, page_key, packs, progress, block: vec![0; READ_BLOCK], open: OpenExtent::default() })
     }
 
-    pub fn run(&mut self, batch: &Batch) -> Result<BatchDone> {
+    pub(super) fn run(&mut self, batch: &Batch) -> Result<BatchDone> {
         let mut pieces = Vec::with_capacity(batch.pieces.len());
         let mut pages_changed = 0;
         for piece in &batch.pieces {
@@ -103,7 +103,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Sends the last, not yet full pack off.
-    pub fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
         self.packs.flush()
     }
 

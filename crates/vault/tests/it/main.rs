@@ -1,3 +1,6 @@
 //! Integration tests of the vault: with real servers, in one binary.
 
+mod backup;
+mod log;
 mod stores;
+mod support;

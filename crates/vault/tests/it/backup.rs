@@ -1,0 +1,225 @@
+//! A tree goes in, changes, goes in again, and each state comes out as it was.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
+use vault::backup::read::BackupReader;
+use vault::backup::restore::{RestoreOptions, read_file, restore_tree};
+use vault::backup::tree::{Progress, Tree, TreeEntry, TreeFile, TreeKind};
+use vault::backup::write::{BackupWriter, Commit, WriteOptions};
+use vault::format::manifest::ManifestHead;
+use vault::names::{BackupId, SourceName};
+use vault::{Result, Vault};
+
+use crate::support::new_vault;
+
+const PAGE: usize = 8192;
+
+/// Files in memory.
+#[derive(Debug, Clone, Default)]
+struct MemoryTree {
+    files: Arc<Mutex<BTreeMap<Vec<String>, Vec<u8>>>>,
+}
+
+impl MemoryTree {
+    fn set(&self, path: &str, bytes: Vec<u8>) {
+        self.files.lock().unwrap().insert(path.split('/').map(str::to_owned).collect(), bytes);
+    }
+
+    fn remove(&self, path: &str) {
+        self.files.lock().unwrap().remove(&path.split('/').map(str::to_owned).collect::<Vec<_>>());
+    }
+
+    fn change(&self, path: &str, page: usize, with: u8) {
+        let mut files = self.files.lock().unwrap();
+        let file = files.get_mut(&path.split('/').map(str::to_owned).collect::<Vec<_>>()).unwrap();
+        file[page * PAGE..][..PAGE].iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8) ^ with);
+    }
+}
+
+impl Tree for MemoryTree {
+    fn walk(&self) -> Box<dyn Iterator<Item = Result<TreeEntry>> + Send + '_> {
+        let mut entries = Vec::new();
+        let entry = |path: String, kind| TreeEntry { path, kind, mode: 0o700, uid: 0, gid: 0, modified: 0 };
+        let mut folders = std::collections::BTreeSet::new();
+        for (parts, bytes) in self.files.lock().unwrap().iter() {
+            for depth in 1..parts.len() {
+                if folders.insert(parts[..depth].to_vec()) {
+                    entries.push(Ok(entry(parts[..depth].join("/"), TreeKind::Folder)));
+                }
+            }
+            let kind = TreeKind::File { size: bytes.len() as u64, page_size: PAGE as u32 };
+            entries.push(Ok(entry(parts.join("/"), kind)));
+        }
+        Box::new(entries.into_iter())
+    }
+
+    fn open(&self, path: &str) -> io::Result<Option<Box<dyn TreeFile>>> {
+        let files = self.files.lock().unwrap();
+        let file = files.get(&path.split('/').map(str::to_owned).collect::<Vec<_>>());
+        Ok(file.map(|bytes| Box::new(MemoryFile(bytes.clone())) as Box<dyn TreeFile>))
+    }
+}
+
+struct MemoryFile(Vec<u8>);
+
+impl TreeFile for MemoryFile {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let from = (offset as usize).min(self.0.len());
+        let length = buffer.len().min(self.0.len() - from);
+        buffer[..length].copy_from_slice(&self.0[from..from + length]);
+        Ok(length)
+    }
+}
+
+/// Pages that compress, none alike; every fifth is zeroes.
+fn pages(count: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; count * PAGE];
+    for (number, page) in bytes.chunks_mut(PAGE).enumerate().filter(|(number, _)| number % 5 != 4) {
+        page.chunks_mut(8).enumerate().for_each(|(at, word)| {
+            word.copy_from_slice(&(seed * 1_000_003 + number as u64 * 31 + at as u64 / 16).to_le_bytes());
+        });
+    }
+    bytes
+}
+
+async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> (BackupId, ManifestHead) {
+    let source: SourceName = "shop".parse().unwrap();
+    let mut writer =
+        BackupWriter::begin(vault, source, parent, WriteOptions::default(), Arc::default()).await.unwrap();
+    let tree = tree.clone();
+    let tail = MemoryTree::default();
+    tail.set("global/pg_control", vec![7; 8192]);
+    let writer = tokio::task::spawn_blocking(move || {
+        writer.store_tree(&tree).unwrap();
+        writer.store_tail(&tail).unwrap();
+        writer
+    });
+    let writer = writer.await.unwrap();
+    let id = writer.id().clone();
+    let commit = Commit {
+        label: None,
+        ended: vault.env().now(),
+        timeline: 1,
+        log_from: 0x100,
+        log_to: 0x200,
+        engine: "test".into(),
+        engine_info: serde_json::json!({}),
+    };
+    (id, writer.commit(commit).await.unwrap())
+}
+
+async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: bool) -> (BTreeMap<Vec<String>, Vec<u8>>, u64) {
+    let reader = Arc::new(BackupReader::open(vault, &"shop".parse().unwrap(), id).await.unwrap());
+    let root = into.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let place = |entry: &vault::format::files::FileEntry| Some(root.join(&entry.path));
+        let options = RestoreOptions { workers: 2, delta, owner: None };
+        let progress = Arc::new(Progress::default());
+        let totals =
+            restore_tree(&reader, &place, &[root.clone()], &options, &Handle::current(), &progress).unwrap();
+        let tail = Handle::current().block_on(reader.tail()).unwrap();
+        assert_eq!(read_file(&reader, tail.last().unwrap(), &Handle::current()).unwrap(), vec![7; 8192]);
+        let mut files = BTreeMap::new();
+        read_folder(&root, &mut Vec::new(), &mut files);
+        (files, totals.pages_written)
+    })
+    .await
+    .unwrap()
+}
+
+fn read_folder(folder: &std::path::Path, parts: &mut Vec<String>, files: &mut BTreeMap<Vec<String>, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        parts.push(entry.file_name().into_string().unwrap());
+        match entry.file_type().unwrap().is_dir() {
+            true => read_folder(&entry.path(), parts, files),
+            false => drop(files.insert(parts.clone(), std::fs::read(entry.path()).unwrap())),
+        }
+        parts.pop();
+    }
+}
+
+fn sample() -> MemoryTree {
+    let tree = MemoryTree::default();
+    tree.set("PG_VERSION", b"15\n".to_vec());
+    tree.set("base/1/1247", pages(3, 1));
+    tree.set("base/1/16384", pages(5000, 2));
+    tree.set("base/1/16385", Vec::new());
+    for number in 0..600 {
+        tree.set(&format!("base/2/{number}"), pages(1 + number % 7, 3 + number as u64));
+    }
+    tree.set("base.odd/tail", pages(2, 9)[..PAGE + 100].to_vec());
+    tree
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_backup_comes_back_as_it_was() {
+    let (vault, folder) = new_vault().await;
+    let tree = sample();
+    let (first, head) = back_up(&vault, &tree, None).await;
+    let state_1 = tree.files.lock().unwrap().clone();
+    assert_eq!(head.totals.bytes, state_1.values().map(|bytes| bytes.len() as u64).sum::<u64>() + 8192);
+
+    tree.change("base/1/16384", 17, 0x55);
+    tree.change("base/1/16384", 4, 0x56);
+    tree.set("base/1/16386", pages(40, 77));
+    tree.remove("base/2/5");
+    let (second, head_2) = back_up(&vault, &tree, Some(first.clone())).await;
+    let state_2 = tree.files.lock().unwrap().clone();
+    assert_eq!(head_2.parent.as_deref(), Some(first.as_str()));
+    assert!(head_2.totals.pages_changed < 60, "{} pages changed", head_2.totals.pages_changed);
+    assert!(head_2.totals.bytes_stored * 5 < head.totals.bytes_stored, "{head_2:?} after {head:?}");
+
+    for (id, state) in [(&first, &state_1), (&second, &state_2)] {
+        let into = folder.path().join(format!("into-{id}"));
+        std::fs::create_dir(&into).unwrap();
+        assert_eq!(&restored(&vault, id, &into, false).await.0, state);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_restore_writes_only_what_differs() {
+    let (vault, folder) = new_vault().await;
+    let tree = sample();
+    let (id, _) = back_up(&vault, &tree, None).await;
+    let state = tree.files.lock().unwrap().clone();
+    let into = folder.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    restored(&vault, &id, &into, false).await;
+    assert_eq!(restored(&vault, &id, &into, true).await, (state.clone(), 0));
+
+    std::fs::write(into.join("base/1/stray"), b"x").unwrap();
+    std::fs::create_dir(into.join("base/9")).unwrap();
+    let mut changed = state[&vec!["base".to_owned(), "1".into(), "16384".into()]].clone();
+    changed[3 * PAGE] ^= 1;
+    changed[4 * PAGE] = 9;
+    changed.truncate(4990 * PAGE);
+    std::fs::write(into.join("base/1/16384"), changed).unwrap();
+    let (again, written) = restored(&vault, &id, &into, true).await;
+    assert_eq!(again, state);
+    assert_eq!(written, 2 + 8, "two changed pages, one of them back to zeroes, and eight of ten cut off");
+    assert!(!into.join("base/9").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_row_of_backups_stays_readable() {
+    let (vault, folder) = new_vault().await;
+    let tree = sample();
+    let (mut id, first) = back_up(&vault, &tree, None).await;
+    let mut stored = 0;
+    for day in 0..20u8 {
+        for page in 0..50 {
+            tree.change("base/1/16384", (usize::from(day) * 977 + page * 89) % 5000, day);
+        }
+        let (next, head) = back_up(&vault, &tree, Some(id)).await;
+        stored += head.totals.bytes_stored;
+        id = next;
+    }
+    let into = folder.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    assert_eq!(restored(&vault, &id, &into, false).await.0, *tree.files.lock().unwrap());
+    assert!(stored < 4 * first.totals.bytes_stored, "{stored} after {}", first.totals.bytes_stored);
+}
