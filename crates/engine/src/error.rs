@@ -53,11 +53,19 @@ pub enum Error {
     #[error("cannot use {path}: {what}")]
     Credential { path: String, what: String, hint: String },
     #[error("cannot connect to {target}")]
-    Connect { target: String, #[source] source: std::io::Error },
+    Connect {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{target} did not answer within {seconds} s")]
     Timeout { target: String, seconds: u64 },
     #[error("encrypted connection to {target} failed")]
-    Tls { target: String, #[source] source: std::io::Error },
+    Tls {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{target} does not offer encryption, and sslmode={sslmode} demands it")]
     TlsRefused { target: String, sslmode: &'static str },
     #[error("{target} does not accept user {user}: {}", .error.message)]
@@ -79,7 +87,11 @@ pub enum Error {
     #[error("unexpected answer of the server: {0}")]
     Protocol(String),
     #[error("the connection to {target} was lost")]
-    Lost { target: String, #[source] source: std::io::Error },
+    Lost {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{file} is damaged: {what}")]
     Damaged { file: String, what: String },
     #[error("{what} {found} is not known, this Rekindle knows {known}")]
@@ -97,7 +109,12 @@ pub enum Error {
     #[error("the server no longer has the log asked for: {}", .0.message)]
     WalGone(Box<ServerError>),
     #[error("cannot {action} {path}")]
-    File { action: &'static str, path: String, #[source] source: std::io::Error },
+    File {
+        action: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -142,7 +159,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Vault(error) => return error.hint(),
-            Error::Conninfo(_) => "write it as libpq does, such as postgres://user@host:5432/db?sslmode=verify-full".into(),
+            Error::Conninfo(_) => {
+                "write it as libpq does, such as postgres://user@host:5432/db?sslmode=verify-full".into()
+            }
             Error::Credential { hint, .. } => hint.clone(),
             Error::Connect { .. } | Error::Timeout { .. } => {
                 "is the server running, does it listen at this address, is a firewall between?".into()
@@ -150,16 +169,22 @@ impl Error {
             Error::Tls { .. } => "check sslrootcert and the host name against the server's certificate".into(),
             Error::TlsRefused { .. } => "set ssl = on at the server, or choose sslmode=prefer".into(),
             Error::Login { user, .. } => format!("check the password of {user}, or that the user exists"),
-            Error::NoPassword { .. } => "put the password into a password file (~/.pgpass) or the connection string".into(),
+            Error::NoPassword { .. } => {
+                "put the password into a password file (~/.pgpass) or the connection string".into()
+            }
             Error::Hba { line, .. } => {
                 format!("add this line to pg_hba.conf of the server, then select pg_reload_conf():\n{line}")
             }
             Error::Full { .. } => "raise max_wal_senders or max_connections, or end idle connections".into(),
             Error::NotReady { .. } => "try again when it has started".into(),
             Error::Right(error) | Error::Server(error) => return error.advice(),
-            Error::AuthMethod { .. } => "use scram-sha-256, md5, password, cert or trust for this user in pg_hba.conf".into(),
+            Error::AuthMethod { .. } => {
+                "use scram-sha-256, md5, password, cert or trust for this user in pg_hba.conf".into()
+            }
             Error::Lost { .. } => "look into the server's log; trying again may help".into(),
-            Error::Damaged { .. } => "run pg_controldata or pg_checksums on the cluster, and keep the backups you have".into(),
+            Error::Damaged { .. } => {
+                "run pg_controldata or pg_checksums on the cluster, and keep the backups you have".into()
+            }
             Error::Version { .. } => "use a Rekindle that knows this version".into(),
             Error::NoBinaries { major, .. } => {
                 format!("install PostgreSQL {major} server programs here, or name their folder")
@@ -168,7 +193,9 @@ impl Error {
             Error::SlotTaken { .. } => "choose another slot name, or drop the slot when nobody needs it".into(),
             Error::NoSlot(_) => "run `rekindle protect` again to make it".into(),
             Error::WalGone(_) => "the log has a gap: take a new full backup, and keep a replication slot".into(),
-            Error::File { .. } => "run Rekindle on the server's machine, as the server's user or a member of its group".into(),
+            Error::File { .. } => {
+                "run Rekindle on the server's machine, as the server's user or a member of its group".into()
+            }
             Error::Protocol(_) | Error::Wal { .. } => return None,
         })
     }

@@ -354,7 +354,11 @@ impl Server {
 
     /// Runs one of the server's own programs, as the user that runs the server.
     pub fn tool<S: AsRef<std::ffi::OsStr>>(&self, name: &str, args: &[S]) -> Output {
-        self.owner.command(&self.bin.join(name)).args(args).output().unwrap_or_else(|e| panic!("cannot run {name}: {e}"))
+        self.owner
+            .command(&self.bin.join(name))
+            .args(args)
+            .output()
+            .unwrap_or_else(|e| panic!("cannot run {name}: {e}"))
     }
 
     /// Its output, where it must succeed.
