@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The engines: what Rekindle knows of database servers. It prints nothing and reads no environment.
+
+pub mod error;
+pub mod postgres;
+
+pub use error::{Error, Result};

@@ -75,7 +75,7 @@ pub struct Code {
     pub meaning: &'static str,
 }
 
-const fn code(code: &'static str, kind: Kind, meaning: &'static str) -> Code {
+pub const fn code(code: &'static str, kind: Kind, meaning: &'static str) -> Code {
     Code { code, kind, meaning }
 }
 

@@ -1,0 +1,237 @@
+//! What can go wrong with a database server and its files, and what the reader of the message must do about it.
+//!
+//! Same shape as `vault::error`: `Error` is precise, `Kind` is the public promise, `CODES` is the table of stable codes.
+
+use vault::error::{Code, Kind, code, kind_of};
+
+/// Every code of this crate: RK-2xxx.
+pub const CODES: &[Code] = &[
+    code("RK-2001", Kind::Input, "a connection string is not valid"),
+    code("RK-2002", Kind::Input, "a password file, certificate or key cannot be used"),
+    code("RK-2010", Kind::Unavailable, "the database server does not answer"),
+    code("RK-2011", Kind::Unavailable, "the database server did not answer in time"),
+    code("RK-2012", Kind::Input, "the encrypted connection to the database server failed"),
+    code("RK-2013", Kind::Input, "the database server refuses encryption that the connection string demands"),
+    code("RK-2014", Kind::Input, "the database server does not accept the user or the password"),
+    code("RK-2015", Kind::Input, "pg_hba.conf of the database server lets this connection not in"),
+    code("RK-2016", Kind::Unavailable, "the database server has no connection slot left"),
+    code("RK-2017", Kind::Unavailable, "the database server is starting up or shutting down"),
+    code("RK-2018", Kind::Input, "the database user lacks a right"),
+    code("RK-2019", Kind::Input, "the database server asks for a way of authentication that Rekindle does not know"),
+    code("RK-2020", Kind::Refused, "the database server answered with an error"),
+    code("RK-2021", Kind::Internal, "the database server said something that the protocol does not allow"),
+    code("RK-2022", Kind::Unavailable, "the connection to the database server was lost"),
+    code("RK-2030", Kind::Damaged, "a file of the database cluster is damaged"),
+    code("RK-2031", Kind::Refused, "the database cluster has a version that this Rekindle does not know"),
+    code("RK-2032", Kind::Damaged, "the log of the database is not what it should be"),
+    code("RK-2040", Kind::Input, "the server programs of the needed major version are not installed"),
+    code("RK-2041", Kind::Input, "a server program does not work or has another major version"),
+    code("RK-2050", Kind::Refused, "a replication slot of that name exists and is not ours to use"),
+    code("RK-2051", Kind::NotFound, "the replication slot does not exist"),
+    code("RK-2052", Kind::Damaged, "the database server no longer has the log that is needed"),
+    code("RK-2060", Kind::Input, "a file or directory of the database server could not be read"),
+];
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An ErrorResponse of the server, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerError {
+    pub severity: String,
+    pub sqlstate: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    #[error("the connection string is not valid: {0}")]
+    Conninfo(String),
+    #[error("cannot use {path}: {what}")]
+    Credential { path: String, what: String, hint: String },
+    #[error("cannot connect to {target}")]
+    Connect {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{target} did not answer within {seconds} s")]
+    Timeout { target: String, seconds: u64 },
+    #[error("encrypted connection to {target} failed")]
+    Tls {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{target} does not offer encryption, and sslmode={sslmode} demands it")]
+    TlsRefused { target: String, sslmode: &'static str },
+    #[error("{target} does not accept user {user}: {}", .error.message)]
+    Login { target: String, user: String, error: Box<ServerError> },
+    #[error("{target} asks user {user} for a password, and none was given")]
+    NoPassword { target: String, user: String },
+    #[error("{target} lets user {user} not in: {}", .error.message)]
+    Hba { target: String, user: String, error: Box<ServerError>, line: String },
+    #[error("{target} has no connection slot left: {}", .error.message)]
+    Full { target: String, error: Box<ServerError> },
+    #[error("{target} is not ready: {}", .error.message)]
+    NotReady { target: String, error: Box<ServerError> },
+    #[error("{}", .0.message)]
+    Right(Box<ServerError>),
+    #[error("{target} asks for authentication by {method}")]
+    AuthMethod { target: String, method: String },
+    #[error("the server says: {} (SQLSTATE {})", .0.message, .0.sqlstate)]
+    Server(Box<ServerError>),
+    #[error("unexpected answer of the server: {0}")]
+    Protocol(String),
+    #[error("the connection to {target} was lost")]
+    Lost {
+        target: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{file} is damaged: {what}")]
+    Damaged { file: String, what: String },
+    #[error("{what} {found} is not known, this Rekindle knows {known}")]
+    Version { what: &'static str, found: String, known: &'static str },
+    #[error("the log makes no sense at {lsn}: {what}")]
+    Wal { lsn: String, what: String },
+    #[error("no programs of PostgreSQL {major} in {}", .tried.join(", "))]
+    NoBinaries { major: u32, tried: Vec<String> },
+    #[error("{path} does not serve: {what}")]
+    Binary { path: String, what: String },
+    #[error("replication slot {slot} cannot be used: {what}")]
+    SlotTaken { slot: String, what: String },
+    #[error("there is no replication slot {0}")]
+    NoSlot(String),
+    #[error("the server no longer has the log asked for: {}", .0.message)]
+    WalGone(Box<ServerError>),
+    #[error("cannot {action} {path}")]
+    File {
+        action: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Vault(error) => error.code(),
+            Error::Conninfo(_) => "RK-2001",
+            Error::Credential { .. } => "RK-2002",
+            Error::Connect { .. } => "RK-2010",
+            Error::Timeout { .. } => "RK-2011",
+            Error::Tls { .. } => "RK-2012",
+            Error::TlsRefused { .. } => "RK-2013",
+            Error::Login { .. } | Error::NoPassword { .. } => "RK-2014",
+            Error::Hba { .. } => "RK-2015",
+            Error::Full { .. } => "RK-2016",
+            Error::NotReady { .. } => "RK-2017",
+            Error::Right(_) => "RK-2018",
+            Error::AuthMethod { .. } => "RK-2019",
+            Error::Server(_) => "RK-2020",
+            Error::Protocol(_) => "RK-2021",
+            Error::Lost { .. } => "RK-2022",
+            Error::Damaged { .. } => "RK-2030",
+            Error::Version { .. } => "RK-2031",
+            Error::Wal { .. } => "RK-2032",
+            Error::NoBinaries { .. } => "RK-2040",
+            Error::Binary { .. } => "RK-2041",
+            Error::SlotTaken { .. } => "RK-2050",
+            Error::NoSlot(_) => "RK-2051",
+            Error::WalGone(_) => "RK-2052",
+            Error::File { .. } => "RK-2060",
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Vault(error) => error.kind(),
+            _ => kind_of(CODES, self.code()),
+        }
+    }
+
+    /// What would make it right, where that can be said.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Vault(error) => return error.hint(),
+            Error::Conninfo(_) => {
+                "write it as libpq does, such as postgres://user@host:5432/db?sslmode=verify-full".into()
+            }
+            Error::Credential { hint, .. } => hint.clone(),
+            Error::Connect { .. } | Error::Timeout { .. } => {
+                "is the server running, does it listen at this address, is a firewall between?".into()
+            }
+            Error::Tls { .. } => "check sslrootcert and the host name against the server's certificate".into(),
+            Error::TlsRefused { .. } => "set ssl = on at the server, or choose sslmode=prefer".into(),
+            Error::Login { user, .. } => format!("check the password of {user}, or that the user exists"),
+            Error::NoPassword { .. } => {
+                "put the password into a password file (~/.pgpass) or the connection string".into()
+            }
+            Error::Hba { line, .. } => {
+                format!("add this line to pg_hba.conf of the server, then select pg_reload_conf():\n{line}")
+            }
+            Error::Full { .. } => "raise max_wal_senders or max_connections, or end idle connections".into(),
+            Error::NotReady { .. } => "try again when it has started".into(),
+            Error::Right(error) | Error::Server(error) => return error.advice(),
+            Error::AuthMethod { .. } => {
+                "use scram-sha-256, md5, password, cert or trust for this user in pg_hba.conf".into()
+            }
+            Error::Lost { .. } => "look into the server's log; trying again may help".into(),
+            Error::Damaged { .. } => {
+                "run pg_controldata or pg_checksums on the cluster, and keep the backups you have".into()
+            }
+            Error::Version { .. } => "use a Rekindle that knows this version".into(),
+            Error::NoBinaries { major, .. } => {
+                format!("install PostgreSQL {major} server programs here, or name their folder")
+            }
+            Error::Binary { .. } => "name the folder that holds the programs of the right version".into(),
+            Error::SlotTaken { .. } => "choose another slot name, or drop the slot when nobody needs it".into(),
+            Error::NoSlot(_) => "run `rekindle protect` again to make it".into(),
+            Error::WalGone(_) => "the log has a gap: take a new full backup, and keep a replication slot".into(),
+            Error::File { .. } => {
+                "run Rekindle on the server's machine, as the server's user or a member of its group".into()
+            }
+            Error::Protocol(_) | Error::Wal { .. } => return None,
+        })
+    }
+
+    /// Whether trying the same again can help.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Error::Vault(error) => error.is_retriable(),
+            _ => self.kind() == Kind::Unavailable,
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Error::Login { error, .. } | Error::Hba { error, .. } | Error::Full { error, .. } => Some(&error.sqlstate),
+            Error::NotReady { error, .. } => Some(&error.sqlstate),
+            Error::Right(error) | Error::Server(error) | Error::WalGone(error) => Some(&error.sqlstate),
+            _ => None,
+        }
+    }
+
+    pub fn damaged(file: impl Into<String>, what: impl Into<String>) -> Error {
+        Error::Damaged { file: file.into(), what: what.into() }
+    }
+
+    pub fn protocol(what: impl Into<String>) -> Error {
+        Error::Protocol(what.into())
+    }
+}
+
+impl ServerError {
+    fn advice(&self) -> Option<String> {
+        self.hint.clone().or_else(|| self.detail.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! PostgreSQL 13 to 18: its protocol, its files, its log, its programs.
+
+pub mod binaries;
+pub mod checksum;
+pub mod control_file;
+pub mod inspect;
+pub mod lsn;
+pub mod wal;
+pub mod wire;
+
+pub use lsn::{Lsn, Timeline};
