@@ -2,3 +2,4 @@
 #![allow(clippy::disallowed_methods, reason = "tests may ask the machine for its clock and environment")]
 
 pub mod s3;
+pub mod trouble;
