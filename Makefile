@@ -3,6 +3,7 @@
 .PHONY: help demo test test-matrix bench lint setup
 
 export CARGO_TERM_COLOR ?= auto
+export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 NEXTEST_PROFILE ?= default
 
 help: ## say what there is

@@ -3,3 +3,4 @@
 
 pub mod postgres;
 pub mod s3;
+pub mod trouble;

@@ -2,12 +2,17 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use testkit::trouble::{Proxy, Trouble};
 use vault::store::{self, Credentials, Location, S3Options, SharedStore};
 use vault::{Env, Error};
 
 fn location(server: &testkit::s3::Server, path: &str) -> Location {
+    location_by(server.endpoint(), server, path)
+}
+
+fn location_by(endpoint: String, server: &testkit::s3::Server, path: &str) -> Location {
     let options = S3Options {
-        endpoint: Some(server.endpoint()),
+        endpoint: Some(endpoint),
         path_style: true,
         allow_http: true,
         credentials: Credentials::Keys {
@@ -62,5 +67,35 @@ async fn s3_refusals_are_permanent_and_not_an_empty_vault() {
         ] {
             assert!(matches!(error, Error::Store { permanent: true, .. }), "{store:?}: {error:?}");
         }
+    }
+}
+
+/// Every way an answer can go missing, before and after the server did what was asked.
+const TROUBLES: [&[Trouble]; 6] = [
+    &[Trouble::LostAnswer],
+    &[Trouble::LostRequest],
+    &[Trouble::Status(409)],
+    &[Trouble::Status(409), Trouble::LostAnswer],
+    &[Trouble::Status(503), Trouble::LostAnswer],
+    &[Trouble::Status(409), Trouble::LostRequest, Trouble::Status(409)],
+];
+
+#[tokio::test]
+async fn s3_put_is_settled_whatever_happens_to_the_answer() {
+    let server = testkit::s3::Server::start().await;
+    let proxy = Proxy::start(&server.endpoint(), "PUT").await;
+    let store = store::open(&location_by(proxy.endpoint(), &server, server.bucket())).unwrap();
+    for (number, troubles) in TROUBLES.iter().enumerate() {
+        let name = format!("put/{number}");
+        proxy.plan(troubles);
+        let put = store.put_new(&name, Bytes::from_static(b"ours")).await;
+        assert!(put.is_ok(), "{troubles:?}: {put:?}");
+        assert_eq!(proxy.left(), 0, "{troubles:?} did not all happen");
+        assert_eq!(store.get(&name).await.unwrap(), "ours");
+
+        proxy.plan(&troubles[..1]);
+        let put = store.put_new(&name, Bytes::from_static(b"other")).await;
+        assert!(matches!(put, Err(Error::Exists(_))), "{troubles:?}: {put:?}");
+        assert_eq!(store.get(&name).await.unwrap(), "ours");
     }
 }
