@@ -30,6 +30,15 @@ pub const CODES: &[Code] = &[
     code("RK-2051", Kind::NotFound, "the replication slot does not exist"),
     code("RK-2052", Kind::Damaged, "the database server no longer has the log that is needed"),
     code("RK-2060", Kind::Input, "a file or directory of the database server could not be read"),
+    code("RK-2070", Kind::Refused, "the restore target cannot be reached: nothing was touched"),
+    code("RK-2071", Kind::Refused, "the target directory is not empty or not ours"),
+    code("RK-2072", Kind::Input, "there is not enough room for the restore"),
+    code("RK-2073", Kind::Refused, "this is another database cluster than the one protected"),
+    code("RK-2074", Kind::Damaged, "the recovery ended somewhere else than asked"),
+    code("RK-2075", Kind::Damaged, "the restored server did not start or stopped by itself"),
+    code("RK-2076", Kind::Refused, "the server changed its role or was restarted during the backup"),
+    code("RK-2077", Kind::Input, "a tablespace's directory cannot be used"),
+    code("RK-2078", Kind::Unavailable, "the log up to the end of the backup did not arrive in the vault"),
 ];
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -115,6 +124,24 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("no restore point at {asked}: {why}")]
+    Unreachable { asked: String, why: String, hint: String },
+    #[error("{path} {what}")]
+    Occupied { path: String, what: String, hint: String },
+    #[error("{path} has {free} MB free, and the restore needs {needed} MB")]
+    NoRoom { path: String, free: u64, needed: u64 },
+    #[error("this is cluster {found}, and the one protected is {expected}")]
+    Foreign { found: u64, expected: u64 },
+    #[error("asked for {asked}, reached {reached}")]
+    NotReached { asked: String, reached: String },
+    #[error("the restored server {what}; its log ends with:\n{log}")]
+    Instance { what: String, log: String },
+    #[error("the backup was interrupted: {0}")]
+    Interrupted(String),
+    #[error("tablespace {oid}: {path} {what}")]
+    Tablespace { oid: u32, path: String, what: String },
+    #[error("the log is durable to {durable}, and the backup ends at {needed}")]
+    LogBehind { durable: String, needed: String },
 }
 
 impl Error {
@@ -145,6 +172,15 @@ impl Error {
             Error::NoSlot(_) => "RK-2051",
             Error::WalGone(_) => "RK-2052",
             Error::File { .. } => "RK-2060",
+            Error::Unreachable { .. } => "RK-2070",
+            Error::Occupied { .. } => "RK-2071",
+            Error::NoRoom { .. } => "RK-2072",
+            Error::Foreign { .. } => "RK-2073",
+            Error::NotReached { .. } => "RK-2074",
+            Error::Instance { .. } => "RK-2075",
+            Error::Interrupted(_) => "RK-2076",
+            Error::Tablespace { .. } => "RK-2077",
+            Error::LogBehind { .. } => "RK-2078",
         }
     }
 
@@ -196,6 +232,14 @@ impl Error {
             Error::File { .. } => {
                 "run Rekindle on the server's machine, as the server's user or a member of its group".into()
             }
+            Error::Unreachable { hint, .. } | Error::Occupied { hint, .. } => hint.clone(),
+            Error::NoRoom { .. } => "free some room, or restore --into another file system".into(),
+            Error::Foreign { .. } => "protect it under another name".into(),
+            Error::NotReached { .. } => "the directory is left as it is for inspection and was not promoted".into(),
+            Error::Instance { .. } => "the directory is left as it is for inspection".into(),
+            Error::Interrupted(_) => "nothing was committed; take the backup again".into(),
+            Error::Tablespace { oid, .. } => format!("name another directory with --tablespace {oid}=PATH"),
+            Error::LogBehind { .. } => "see `rekindle status`: is the log receiver running?".into(),
             Error::Protocol(_) | Error::Wal { .. } => return None,
         })
     }
@@ -220,6 +264,10 @@ impl Error {
 
     pub fn damaged(file: impl Into<String>, what: impl Into<String>) -> Error {
         Error::Damaged { file: file.into(), what: what.into() }
+    }
+
+    pub(crate) fn file(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Error {
+        Error::File { action, path: path.display().to_string(), source }
     }
 
     pub fn protocol(what: impl Into<String>) -> Error {
