@@ -1,10 +1,15 @@
 //! PostgreSQL 13 to 18: its protocol, its files, its log, its programs.
 
+pub mod backup;
 pub mod binaries;
 pub mod checksum;
 pub mod control_file;
+pub mod info;
 pub mod inspect;
 pub mod lsn;
+pub mod owner;
+pub mod receive;
+pub mod source;
 pub mod wal;
 pub mod wire;
 

@@ -1,0 +1,89 @@
+//! Where a session begins: on which timeline, at which position, and whether something is missing before it.
+
+use vault::Vault;
+use vault::log::read::LogIndex;
+use vault::names::LogRange;
+
+use super::{Cluster, Gap};
+use crate::error::{Error, Result};
+use crate::postgres::lsn::{Lsn, Timeline};
+use crate::postgres::wal::names::History;
+use crate::postgres::wire::Replication;
+use crate::postgres::wire::replication::{Slot, System};
+
+/// What a session knows before it streams.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) timeline: Timeline,
+    /// `None`: where the vault's log of the timeline ends.
+    pub(super) position: Option<Lsn>,
+    pub(super) gap: Option<Gap>,
+}
+
+/// The vault's log ends somewhere; the server's begins somewhere. Finds where they meet.
+pub(super) async fn find(
+    vault: &Vault,
+    cluster: &Cluster,
+    replication: &mut Replication,
+    system: &System,
+    segment_bytes: u64,
+) -> Result<Start> {
+    let slot = slot_or_new(cluster, replication).await?;
+    let oldest = slot.restart_lsn.unwrap_or(system.position).align_down(segment_bytes);
+    let index = LogIndex::load(vault, &cluster.source).await?;
+    let newest = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).max();
+    let Some(newest) = newest else {
+        return Ok(Start { timeline: system.timeline, position: Some(oldest), gap: None });
+    };
+    let end = Lsn(index.end(newest).unwrap_or(0));
+    let now = vault.env().now();
+    let gap = |to: Lsn, why: &str| Gap { timeline: newest, from: end, to, noticed: now, why: why.to_owned() };
+    if newest == system.timeline {
+        if end > system.position {
+            // The server lost log that was durable here: it was restored or rewound without a new timeline.
+            return Err(Error::Wal {
+                lsn: end.to_string(),
+                what: format!("the vault's log reaches it, and the server's ends at {} on the same timeline {newest}", system.position),
+            });
+        }
+        let gone = slot.restart_lsn.is_some_and(|restart| restart > end);
+        return Ok(match gone {
+            false => Start { timeline: newest, position: None, gap: None },
+            true => Start { timeline: newest, position: Some(oldest), gap: Some(gap(oldest, "the slot does not keep it any more")) },
+        });
+    }
+    let history = history_of(replication, system.timeline).await?;
+    match history.end_of(newest) {
+        Some(switch) if end <= switch => Ok(Start { timeline: newest, position: None, gap: None }),
+        _ => {
+            let why = "the server is on a timeline that does not follow from the vault's";
+            Ok(Start { timeline: system.timeline, position: Some(oldest), gap: Some(gap(oldest, why)) })
+        }
+    }
+}
+
+/// The range a fresh scan must read back so that it begins at the beginning of a segment.
+pub(super) fn scan_from(timeline: Timeline, durable: Lsn, segment_bytes: u64) -> LogRange {
+    LogRange { timeline, from: durable.align_down(segment_bytes).0, to: durable.0 }
+}
+
+async fn slot_or_new(cluster: &Cluster, replication: &mut Replication) -> Result<Slot> {
+    if let Some(slot) = replication.read_slot(&cluster.slot).await? {
+        return match slot.physical {
+            true => Ok(slot),
+            false => Err(Error::SlotTaken { slot: cluster.slot.clone(), what: "it is a logical one".into() }),
+        };
+    }
+    tracing::error!(source = %cluster.source, slot = %cluster.slot, "the replication slot had been dropped: it is made anew");
+    replication.create_slot(&cluster.slot).await?;
+    let slot = replication.read_slot(&cluster.slot).await?;
+    slot.ok_or_else(|| Error::NoSlot(cluster.slot.clone()))
+}
+
+async fn history_of(replication: &mut Replication, timeline: Timeline) -> Result<History> {
+    if timeline < 2 {
+        return Ok(History::of_first(timeline));
+    }
+    let file = replication.timeline_history(timeline).await?;
+    History::parse(timeline, &file.content)
+}
