@@ -1,0 +1,105 @@
+//! How far the log reaches: which stretches of which timelines join, from a backup on.
+//!
+//! ```text
+//!   timeline 1   ━━━━━━━━━━━━━━━━━━━╸ switch                     a timeline goes on from its parent at the switch;
+//!   timeline 2               ╺━━━━━━━┿━━━━━━━━━━━╸ end            its first segment repeats what the parent had of it
+//! ```
+
+use vault::log::read::LogIndex;
+
+use super::lsn::{Lsn, Timeline};
+use super::wal::names::History;
+use crate::error::Result;
+
+/// A timeline and those it came from, oldest first.
+#[derive(Debug, Clone)]
+pub struct Lineage {
+    history: History,
+}
+
+/// An unbroken range of positions on a lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The timeline on which it ends.
+    pub timeline: Timeline,
+    /// The first byte that is not there any more.
+    pub end: Lsn,
+}
+
+impl Lineage {
+    /// The lineage of a timeline, from the history stored with the log.
+    pub async fn load(index: &LogIndex, timeline: Timeline) -> Result<Lineage> {
+        let history = match timeline {
+            ..=1 => History::of_first(timeline),
+            _ if !index.has_history(timeline) => History::of_first(timeline),
+            _ => History::parse(timeline, &String::from_utf8_lossy(&index.history(timeline).await?))?,
+        };
+        Ok(Lineage { history })
+    }
+
+    pub fn timeline(&self) -> Timeline {
+        self.history.timeline
+    }
+
+    pub fn contains(&self, timeline: Timeline) -> bool {
+        self.history.contains(timeline)
+    }
+
+    /// The timeline that a position lies on.
+    pub fn timeline_at(&self, lsn: Lsn) -> Timeline {
+        self.history.timeline_at(lsn)
+    }
+
+    /// Whether something at `lsn` of `timeline` belongs to this lineage.
+    pub fn holds(&self, timeline: Timeline, lsn: Lsn) -> bool {
+        self.contains(timeline) && self.end_of(timeline).is_none_or(|end| lsn <= end)
+    }
+
+    /// Where a timeline of the lineage was left for the next; `None` for the newest.
+    fn end_of(&self, timeline: Timeline) -> Option<Lsn> {
+        if timeline == self.history.timeline { None } else { self.history.end_of(timeline) }
+    }
+
+    fn next_after(&self, timeline: Timeline) -> Option<Timeline> {
+        let mut line = self.history.ancestors.iter().map(|ancestor| ancestor.timeline).chain([self.history.timeline]);
+        line.find(|next| *next == timeline)?;
+        line.next()
+    }
+
+    /// How far the log is unbroken from `from` on; `None` when not even that position is there.
+    pub fn reach(&self, index: &LogIndex, timeline: Timeline, from: Lsn) -> Option<Reach> {
+        let (mut timeline, mut at) = (timeline, from);
+        loop {
+            let stretches = index.stretches(timeline);
+            let stretch = stretches.iter().find(|stretch| stretch.from <= at.0 && at.0 <= stretch.to)?;
+            match (self.end_of(timeline), self.next_after(timeline)) {
+                (Some(switch), Some(next)) if stretch.to >= switch.0 => {
+                    let goes_on = index.stretches(next).iter().any(|s| s.from <= switch.0 && switch.0 <= s.to);
+                    if !goes_on {
+                        return Some(Reach { timeline, end: switch });
+                    }
+                    (timeline, at) = (next, switch);
+                }
+                _ => return Some(Reach { timeline, end: Lsn(stretch.to) }),
+            }
+        }
+    }
+
+    /// The pieces of log from `from` (on `timeline`) to `end`, each on its own timeline.
+    pub fn pieces(&self, timeline: Timeline, from: Lsn, end: Lsn) -> Vec<(Timeline, Lsn, Lsn)> {
+        let mut pieces = Vec::new();
+        let (mut timeline, mut at) = (timeline, from);
+        while at < end {
+            let to = self.end_of(timeline).map_or(end, |switch| switch.min(end));
+            if at < to {
+                pieces.push((timeline, at, to));
+            }
+            at = to.max(at);
+            match self.next_after(timeline) {
+                Some(next) if at < end => timeline = next,
+                _ => break,
+            }
+        }
+        pieces
+    }
+}
