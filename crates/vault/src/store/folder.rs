@@ -1,13 +1,13 @@
 //! A vault in a folder. It keeps the store's promise with plain file system calls and must not know what the objects mean.
 //!
-//! Order of writes of `put_new`, each step durable before the next:
+//! Order of writes of `put_new`:
 //!
 //! ```text
 //! directories of the name, made and synced up to the top   (remembered: once per directory and process)
 //! .incoming/<pid>-<n>   written, fsync
 //! link(.incoming/<pid>-<n>, name)      atomic: exactly one racer wins, the others get EEXIST
+//! unlink(.incoming/<pid>-<n>)          need not be durable: a left-over does no harm
 //! fsync(directory of name)             only now Ok
-//! unlink(.incoming/<pid>-<n>)
 //! ```
 //!
 //! A crash leaves at most a file in `.incoming`, which is never listed and is removed after a day.

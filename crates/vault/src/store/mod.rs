@@ -77,7 +77,7 @@ pub trait Store: Send + Sync + Debug {
 
 pub type SharedStore = Arc<dyn Store>;
 
-/// Opens the place; touches nothing in an object store, makes the folder's top directory when it is missing.
+/// Opens the place and touches nothing: a missing folder is made by the first `put_new`.
 pub fn open(location: &Location) -> Result<SharedStore> {
     match location {
         Location::Folder(path) => Ok(Arc::new(FolderStore::open(path)?)),
