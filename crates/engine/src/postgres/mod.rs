@@ -6,10 +6,12 @@ pub mod checksum;
 pub mod control_file;
 pub mod info;
 pub mod inspect;
+pub mod lineage;
 pub mod lsn;
 pub mod owner;
 pub mod receive;
 pub mod source;
+pub mod target;
 pub mod wal;
 pub mod wire;
 
