@@ -27,7 +27,7 @@ use super::source::{DataDirectory, Tail};
 use super::wire::{Connection, Mode};
 use crate::error::{Error, Result};
 
-mod census;
+pub(crate) mod census;
 
 const CONTROL_FILE_TRIES: u32 = 10;
 

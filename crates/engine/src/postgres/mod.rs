@@ -5,13 +5,16 @@ pub mod binaries;
 pub mod checksum;
 pub mod control_file;
 pub mod info;
+pub mod instance;
 pub mod inspect;
 pub mod lineage;
 pub mod lsn;
 pub mod owner;
 pub mod receive;
+pub mod restore;
 pub mod source;
 pub mod target;
+pub mod verify;
 pub mod wal;
 pub mod wire;
 

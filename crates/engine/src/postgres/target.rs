@@ -159,7 +159,7 @@ impl<'a> Finder<'a> {
         let info = ClusterInfo::of(&backup.head)?;
         let search = search::Search::new(self, backup, &info, reach);
         match search.stop().await? {
-            Ok(found) => Ok(Ok(self.resolved(backup, info, reach, &search, found).await?)),
+            Ok(found) => Ok(Ok(self.resolved(backup, info.clone(), reach, &search, found).await?)),
             Err(why) => Ok(Err(why)),
         }
     }

@@ -56,11 +56,14 @@ pub struct RestoreTotals {
 
 /// Writes everything but the tail, and makes it durable. Blocks; call it from a blocking thread.
 ///
-/// `roots` are the folders that hold everything `place` answers; with `delta`, what else is in them is removed.
+/// `roots` are the folders that hold everything `place` answers; with `delta`, what else is in them is removed, unless `keep`
+/// says that it is the caller's.
+#[allow(clippy::too_many_arguments, reason = "each is a thing of its own")]
 pub fn restore_tree(
     reader: &Arc<BackupReader>,
     place: Place<'_>,
     roots: &[PathBuf],
+    keep: &dyn Fn(&Path) -> bool,
     options: &RestoreOptions,
     runtime: &Handle,
     progress: &Arc<Progress>,
@@ -102,7 +105,7 @@ pub fn restore_tree(
     let (mut totals, kept) = walked?;
     totals.pages_written = pages_written.into_inner();
     if options.delta {
-        totals.files_removed = remove_extra(roots, &kept)?;
+        totals.files_removed = remove_extra(roots, &kept, keep)?;
     }
     roots.iter().try_for_each(|root| sync_file_system(root))?;
     Ok(totals)
@@ -296,24 +299,24 @@ fn make_file(path: &Path, size: u64, mode: u32) -> Result<()> {
 }
 
 /// Removes what is below the roots and was not placed there. Returns how many files went.
-fn remove_extra(roots: &[PathBuf], kept: &HashSet<[u8; 16]>) -> Result<u64> {
+fn remove_extra(roots: &[PathBuf], kept: &HashSet<[u8; 16]>, keep: &dyn Fn(&Path) -> bool) -> Result<u64> {
     let mut removed = 0;
     for root in roots {
-        removed += remove_extra_in(root, kept)?;
+        removed += remove_extra_in(root, kept, keep)?;
     }
     Ok(removed)
 }
 
-fn remove_extra_in(folder: &Path, kept: &HashSet<[u8; 16]>) -> Result<u64> {
+fn remove_extra_in(folder: &Path, kept: &HashSet<[u8; 16]>, keep: &dyn Fn(&Path) -> bool) -> Result<u64> {
     let mut removed = 0;
     let listing = fs::read_dir(folder).map_err(|e| file_error("list", folder, e))?;
     for entry in listing {
         let entry = entry.map_err(|e| file_error("list", folder, e))?;
         let path = entry.path();
         let is_folder = entry.file_type().map_err(|e| file_error("look at", &path, e))?.is_dir();
-        let belongs = kept.contains(&path_hash(&path));
+        let belongs = kept.contains(&path_hash(&path)) || keep(&path);
         if is_folder {
-            removed += remove_extra_in(&path, kept)?;
+            removed += remove_extra_in(&path, kept, keep)?;
             if !belongs {
                 fs::remove_dir(&path).map_err(|e| file_error("remove", &path, e))?;
             }

@@ -119,7 +119,7 @@ async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: b
         let options = RestoreOptions { workers: 2, delta, owner: None };
         let progress = Arc::new(Progress::default());
         let totals =
-            restore_tree(&reader, &place, &[root.clone()], &options, &Handle::current(), &progress).unwrap();
+            restore_tree(&reader, &place, &[root.clone()], &|_| false, &options, &Handle::current(), &progress).unwrap();
         let tail = Handle::current().block_on(reader.tail()).unwrap();
         assert_eq!(read_file(&reader, tail.last().unwrap(), &Handle::current()).unwrap(), vec![7; 8192]);
         let mut files = BTreeMap::new();

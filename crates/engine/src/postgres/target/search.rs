@@ -111,15 +111,34 @@ impl<'a> Search<'a> {
         if exclusive {
             return self.before(lsn).await;
         }
-        let tail = self.tail(self.reach.end.min(Lsn(lsn.0 + self.info.wal_segment_bytes))).await?;
-        let record = tail.records.iter().find(|(start, _)| *start >= lsn).or(tail.last_record.as_ref().filter(|r| r.0 >= lsn));
-        match record {
+        match self.record_from(lsn).await? {
             Some((start, end)) => {
-                let end = *end;
-                Ok(Ok(Found { stop: Stop::Behind(*start), end, last_commit: self.last_commit(end, &tail).await? }))
+                let last_commit = self.last_commit(end, &self.tail(end).await?).await?;
+                Ok(Ok(Found { stop: Stop::Behind(start), end, last_commit }))
             }
             None => Ok(Err(format!("no record begins at or behind {lsn} before the log ends at {}", self.reach.end))),
         }
+    }
+
+    /// The first whole record that begins at or behind a position.
+    async fn record_from(&self, lsn: Lsn) -> Result<Option<(Lsn, Lsn)>> {
+        let timeline = self.finder.lineage.timeline_at(lsn).min(self.reach.timeline);
+        let Some(mut scanner) = self.scanner(timeline, lsn)? else { return Ok(None) };
+        let to = self.reach.end.min(lsn.align_down(self.info.wal_segment_bytes) + 2 * self.info.wal_segment_bytes);
+        let pieces = self.finder.lineage.pieces(timeline, scanner.position(), to);
+        let mut events = Vec::new();
+        for (timeline, from, to) in pieces {
+            let bytes = self.finder.index.read(LogRange { timeline, from: from.0, to: to.0 }).await?;
+            // No record is shorter than 24 bytes, so no step skips one.
+            for step in bytes.chunks(8) {
+                scanner.feed(step, &mut events);
+                match scanner.last_record_start().zip(scanner.last_record_end()) {
+                    Some((start, end)) if start >= lsn => return Ok(Some((start, end))),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn at_record(&self, found: Option<At>, exclusive: bool, missing: &str) -> Result<Result<Found, Refused>> {
@@ -140,8 +159,8 @@ impl<'a> Search<'a> {
             return Ok(Err(format!("it lies at {lsn}, before backup {} is consistent", self.backup.id)));
         }
         let tail = self.tail(lsn).await?;
-        let end = tail.records.iter().rev().find(|(start, _)| *start < lsn).map_or(lsn, |(_, end)| *end);
-        Ok(Ok(Found { stop: Stop::Before(lsn), end: end.min(lsn), last_commit: self.last_commit(lsn, &tail).await? }))
+        let end = tail.last_record.map_or(lsn, |(_, end)| end.min(lsn));
+        Ok(Ok(Found { stop: Stop::Before(lsn), end, last_commit: self.last_commit(lsn, &tail).await? }))
     }
 
     /// The last commit before a position: in the tail if it has one, else by the heads, else the backup's own end.
@@ -272,7 +291,7 @@ impl<'a> Search<'a> {
         let last = Lsn(end.0.saturating_sub(1));
         let timeline = self.finder.lineage.timeline_at(last).min(self.reach.timeline);
         let tail = self.scan(timeline, last, end).await?;
-        if tail.records.is_empty() && last.0 >= self.info.wal_segment_bytes {
+        if tail.last_record.is_none() && last.0 >= self.info.wal_segment_bytes {
             let border = last.align_down(self.info.wal_segment_bytes);
             let timeline = self.finder.lineage.timeline_at(Lsn(border.0 - 1)).min(self.reach.timeline);
             return self.scan(timeline, Lsn(border.0 - 1), border).await;
@@ -282,37 +301,33 @@ impl<'a> Search<'a> {
 
     /// Reads records from the beginning of the segment that holds `from`, up to `to`.
     async fn scan(&self, timeline: Timeline, from: Lsn, to: Lsn) -> Result<Tail> {
+        let mut tail = Tail::default();
+        let Some(mut scanner) = self.scanner(timeline, from)?.filter(|scanner| scanner.position() < to) else {
+            return Ok(tail);
+        };
+        let range = LogRange { timeline, from: scanner.position().0, to: to.0 };
+        let mut events = Vec::new();
+        scanner.feed(&self.finder.index.read(range).await?, &mut events);
+        tail.last_record = scanner.last_record_start().zip(scanner.last_record_end());
+        tail.events = events.into_iter().filter_map(at).collect();
+        Ok(tail)
+    }
+
+    /// A scanner at the beginning of the segment that holds `from`; of the next one where the log begins in between.
+    fn scanner(&self, timeline: Timeline, from: Lsn) -> Result<Option<Scanner>> {
         let segment_bytes = self.info.wal_segment_bytes;
-        let start = from.align_down(segment_bytes);
         let shape = Shape {
             major: self.info.major,
             timeline: self.finder.lineage.timeline(),
             segment_bytes,
             system_identifier: Some(self.info.system_identifier()?),
         };
-        // The first log of a source may begin in the middle of a segment; what lies before is not needed.
         let stretches = self.finder.index.stretches(timeline);
-        let begins = stretches.iter().find(|s| s.from <= from.0 && from.0 < s.to).map_or(start.0, |s| s.from);
-        let start = if begins > start.0 { start.align_up(segment_bytes).max(Lsn(begins).align_up(segment_bytes)) } else { start };
-        let mut tail = Tail::default();
-        if start >= to {
-            return Ok(tail);
-        }
-        let mut scanner = Scanner::at_segment(start, shape)?;
-        let bytes = self.finder.index.read(LogRange { timeline, from: start.0, to: to.0 }).await?;
-        let mut events = Vec::new();
-        // Page by page, so that the last record's borders are known wherever it ends.
-        for chunk in bytes.chunks(512) {
-            scanner.feed(chunk, &mut events);
-            if let (Some(start), Some(end)) = (scanner.last_record_start(), scanner.last_record_end())
-                && tail.records.last().is_none_or(|last| last.0 != start)
-            {
-                tail.records.push((start, end));
-            }
-        }
-        tail.last_record = scanner.last_record_start().zip(scanner.last_record_end());
-        tail.events = events.into_iter().filter_map(at).collect();
-        Ok(tail)
+        let Some(stretch) = stretches.iter().find(|stretch| stretch.from <= from.0 && from.0 < stretch.to) else {
+            return Ok(None);
+        };
+        let start = from.align_down(segment_bytes).max(Lsn(stretch.from).align_up(segment_bytes));
+        Ok(Some(Scanner::at_segment(start, shape)?))
     }
 }
 
@@ -327,8 +342,7 @@ struct Head {
 #[derive(Debug, Default)]
 struct Tail {
     events: Vec<At>,
-    /// Beginnings and ends of records, not of each one, but always of the last.
-    records: Vec<(Lsn, Lsn)>,
+    /// Where the last whole record begins and ends.
     last_record: Option<(Lsn, Lsn)>,
 }
 

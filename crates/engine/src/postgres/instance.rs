@@ -1,0 +1,135 @@
+//! A server of our own on a restored directory: started by its own programs as the owner of its files, never as root, in a
+//! session of its own, so that it lives on without us.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::binaries::Binaries;
+use super::owner::User;
+use super::wire::{Connection, Conninfo, Defaults, Mode};
+use crate::error::{Error, Result};
+
+/// A socket's whole path may have 107 bytes.
+const SOCKET_FOLDER_BYTES_MAX: usize = 85;
+const LOG_LINES_SHOWN: usize = 15;
+pub const LOG_FILE: &str = "rekindle.server.log";
+
+#[derive(Debug, Clone)]
+pub struct Instance {
+    pub data_directory: PathBuf,
+    pub binaries: Binaries,
+    pub port: u16,
+    /// The socket's folder; only the owner can enter it.
+    pub socket_folder: PathBuf,
+    /// The owner, when we are root and must become him.
+    pub run_as: Option<User>,
+    pub superuser: String,
+}
+
+impl Instance {
+    /// A folder for the socket: the data directory itself, or, where its path is too long, a new private one.
+    pub fn socket_folder_for(data_directory: &Path, run_as: Option<User>) -> Result<PathBuf> {
+        if data_directory.as_os_str().len() <= SOCKET_FOLDER_BYTES_MAX {
+            return Ok(data_directory.to_owned());
+        }
+        let folder = tempfile::Builder::new().prefix("rekindle-").tempdir();
+        let folder = folder.map_err(|e| Error::file("make", Path::new("a folder for the socket"), e))?.keep();
+        if let Some(user) = run_as {
+            std::os::unix::fs::chown(&folder, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &folder, e))?;
+        }
+        Ok(folder)
+    }
+
+    /// Starts the server and returns at once; `wait_connectable` sees it come up.
+    pub async fn start(&self) -> Result<()> {
+        let mut command = self.command("pg_ctl");
+        command.arg("start").arg("--no-wait").arg("--silent");
+        command.arg("--log").arg(self.data_directory.join(LOG_FILE));
+        let done = run(command).await?;
+        if done.success() { Ok(()) } else { Err(self.failed("did not start")) }
+    }
+
+    /// Stops it quickly and in order.
+    pub async fn stop(&self) -> Result<()> {
+        let mut command = self.command("pg_ctl");
+        command.arg("stop").arg("--mode").arg("fast").arg("--wait").arg("--silent");
+        let done = run(command).await?;
+        if done.success() { Ok(()) } else { Err(self.failed("did not stop")) }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.program(program));
+        command.arg("-D").arg(&self.data_directory);
+        command.current_dir(&self.data_directory).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C.UTF-8");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some(user) = self.run_as {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command.process_group(0);
+        command
+    }
+
+    /// Whether the server's process lives.
+    pub fn is_running(&self) -> bool {
+        let pid = std::fs::read_to_string(self.data_directory.join("postmaster.pid")).ok();
+        let pid = pid.and_then(|text| text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()));
+        pid.and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
+            !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+        })
+    }
+
+    pub fn conninfo(&self, database: &str) -> Result<Conninfo> {
+        let text = format!("host='{}' port={} user='{}' dbname='{}' application_name=rekindle connect_timeout=5",
+            quoted(&self.socket_folder.display().to_string()), self.port, quoted(&self.superuser), quoted(database));
+        let defaults = Defaults { user: self.superuser.clone(), socket_dir: self.socket_folder.clone(), ..Defaults::default() };
+        Conninfo::parse(&text, &defaults)
+    }
+
+    pub async fn connect(&self, database: &str) -> Result<Connection> {
+        Connection::connect(&self.conninfo(database)?, Mode::Sql).await
+    }
+
+    /// Waits until it answers; as long as it lives, recovery may take its time. `tick` is called between looks.
+    pub async fn wait_connectable(&self, mut tick: impl FnMut() -> Result<()>) -> Result<Connection> {
+        let mut seen = false;
+        let mut missing = 0;
+        loop {
+            tick()?;
+            match self.connect("postgres").await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.is_retriable() => {}
+                Err(error) => return Err(error),
+            }
+            match self.is_running() {
+                true => (seen, missing) = (true, 0),
+                false => missing += 1,
+            }
+            // The pid file appears a moment after the start.
+            if missing > if seen { 3 } else { 100 } {
+                return Err(self.failed("stopped by itself"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// An error with the end of the server's own log, which says why.
+    pub fn failed(&self, what: &str) -> Error {
+        let log = std::fs::read_to_string(self.data_directory.join(LOG_FILE)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
+        Error::Instance { what: what.to_owned(), log: lines[from..].join("\n") }
+    }
+}
+
+fn quoted(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\'', "\\'")
+}
+
+async fn run(mut command: Command) -> Result<std::process::ExitStatus> {
+    let program = PathBuf::from(command.get_program());
+    let done = tokio::task::spawn_blocking(move || command.status()).await;
+    let done = done.map_err(|e| vault::Error::Internal(e.to_string()))?;
+    done.map_err(|e| Error::file("run", &program, e))
+}

@@ -1,0 +1,330 @@
+//! Brings a cluster back into a directory of its own, beside whatever runs. The story:
+//! ```text
+//!   preflight ──► files ──► settings ──► pg_control ──► start ──► replay to the target ──► verify ──► open for use
+//! ```
+//! - Nothing is written before the target is resolved and the directory is known to be empty, or ours and `delta` was said.
+//! - `pg_control` comes last: a directory left half made cannot be started.
+//! - Recovery pauses at the target. Only after the reached point was compared with the asked one, and the data looked at, is
+//!   the server promoted and opened to others; until then only its owner can reach its socket.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use vault::Vault;
+use vault::backup::read::BackupReader;
+use vault::backup::restore::{RestoreOptions, RestoreTotals, restore_tree};
+use vault::backup::tree::Progress;
+use vault::log::read::LogIndex;
+use vault::names::SourceName;
+
+use super::binaries::Binaries;
+use super::instance::Instance;
+use super::lsn::{Lsn, Timeline};
+use super::owner::{self, User};
+use super::target::{Resolved, Stop};
+use super::verify::{self, Verified};
+use super::wire::Connection;
+use crate::error::{Error, Result};
+
+mod config;
+mod fetch;
+mod folder;
+
+pub use fetch::ask as fetch_log_file;
+pub use folder::MARKER;
+
+#[derive(Debug, Clone)]
+pub struct RestoreRequest {
+    pub into: PathBuf,
+    /// Free one chosen when not said.
+    pub port: Option<u16>,
+    /// Rewrite only what differs, in a directory that an earlier restore of ours made.
+    pub delta: bool,
+    /// Other places for tablespaces, by oid.
+    pub tablespaces: BTreeMap<u32, PathBuf>,
+    /// Folders to look for server programs in, before the usual ones.
+    pub binaries: Vec<PathBuf>,
+    /// Who shall own the files when we are root; the backup's owner when not said.
+    pub owner: Option<String>,
+    pub workers: usize,
+    /// This program, which the server calls for each log file: `<program> wal-fetch …`.
+    pub program: PathBuf,
+    /// Leave the server stopped at the target, not promoted (for looking only).
+    pub keep_paused: bool,
+}
+
+/// How long each part took, in seconds, in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Durations(pub Vec<(String, f64)>);
+
+/// What was asked, what was reached, and what was found. The report is made of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restored {
+    pub source: String,
+    pub asked: String,
+    pub backup: String,
+    pub backup_ended: Timestamp,
+    pub timeline: Timeline,
+    pub reached: Lsn,
+    pub reached_commit: Option<Timestamp>,
+    /// The newest commit in the vault's log, and how many lie behind the target.
+    pub newest_commit: Option<Timestamp>,
+    pub commits_after: u64,
+    pub into: String,
+    pub port: u16,
+    pub socket_folder: String,
+    pub superuser: String,
+    pub major: u32,
+    pub files: u64,
+    pub bytes: u64,
+    pub pages_written: u64,
+    pub bytes_fetched: u64,
+    pub verified: Verified,
+    pub promoted: bool,
+    pub not_covered: Vec<String>,
+    pub durations: Durations,
+}
+
+/// Told of each part as it begins, so that somebody can show it.
+pub type Steps<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// Restores a resolved target and opens it.
+pub async fn restore(
+    vault: &Vault,
+    source: &SourceName,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    progress: &Arc<Progress>,
+    steps: Steps<'_>,
+) -> Result<Restored> {
+    let mut watch = Stopwatch { vault, steps, begun: vault.env().monotonic(), done: Durations::default(), open: None };
+    watch.step("preflight");
+    let prepared = prepare(vault, source, resolved, request).await?;
+    watch.step("files");
+    let totals = write_files(&prepared, request, progress).await?;
+    watch.step("settings");
+    config::write(&prepared, resolved, request)?;
+    folder::place_tail(&prepared).await?;
+    watch.step("replay");
+    let fetch = fetch::Server::start(vault, source, resolved, &prepared).await?;
+    let mut sql = replay(&prepared, resolved, &fetch, progress).await?;
+    watch.step("verify");
+    let verified = verify::verify(&mut sql, &prepared.instance, &resolved.info).await?;
+    let promoted = !request.keep_paused;
+    if promoted {
+        watch.step("open");
+        open(&mut sql, &prepared, resolved).await?;
+    }
+    sql.close().await;
+    fetch.stop().await;
+    folder::mark_complete(&prepared)?;
+    Ok(restored(source, resolved, &prepared, totals, verified, promoted, progress, watch.finish()))
+}
+
+/// Everything that was decided before the first write.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) reader: Arc<BackupReader>,
+    pub(crate) into: PathBuf,
+    pub(crate) tablespaces: BTreeMap<u32, PathBuf>,
+    pub(crate) instance: Instance,
+    pub(crate) owner: Option<User>,
+    pub(crate) fetch_socket: PathBuf,
+}
+
+async fn prepare(vault: &Vault, source: &SourceName, resolved: &Resolved, request: &RestoreRequest) -> Result<Prepared> {
+    let binaries = Binaries::find(resolved.info.major, &request.binaries)?;
+    let owner = owner_for(resolved, request)?;
+    let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
+    let into = folder::claim(request, resolved, owner)?;
+    let tablespaces = folder::tablespaces(&into, resolved, request, owner)?;
+    let socket_folder = Instance::socket_folder_for(&into, owner)?;
+    let fetch_socket = socket_folder.join("rekindle.fetch");
+    let instance = Instance {
+        data_directory: into.clone(),
+        binaries,
+        port: request.port.map_or_else(free_port, Ok)?,
+        socket_folder,
+        run_as: owner,
+        superuser: resolved.info.superuser.clone(),
+    };
+    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket })
+}
+
+/// Servers refuse to run as root, so as root the files get an owner; otherwise they are ours.
+fn owner_for(resolved: &Resolved, request: &RestoreRequest) -> Result<Option<User>> {
+    if !owner::we_are_root() {
+        return Ok(None);
+    }
+    let names = [request.owner.as_deref(), Some(resolved.info.owner.as_str()), Some("postgres")];
+    let asked = names.into_iter().flatten().next().unwrap_or_default();
+    let found = match request.owner.as_deref() {
+        Some(name) => owner::by_name(name),
+        None => names.into_iter().flatten().find_map(owner::by_name),
+    };
+    match found {
+        Some(user) if user.uid != 0 => Ok(Some(user)),
+        _ => Err(Error::Occupied {
+            path: format!("user {asked}"),
+            what: "does not exist here or is root, and a server never runs as root".into(),
+            hint: "name another owner with --owner NAME".into(),
+        }),
+    }
+}
+
+fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
+    let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
+    port.map_err(|e| Error::file("find", Path::new("a free port"), e))
+}
+
+async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &Arc<Progress>) -> Result<RestoreTotals> {
+    let (reader, into, tablespaces) = (prepared.reader.clone(), prepared.into.clone(), prepared.tablespaces.clone());
+    let owner = prepared.owner.map(|user| (user.uid, user.gid));
+    let options = RestoreOptions { workers: request.workers, delta: request.delta, owner };
+    let progress = progress.clone();
+    let runtime = Handle::current();
+    let written = tokio::task::spawn_blocking(move || {
+        let place = |entry: &vault::format::files::FileEntry| folder::place(&into, &tablespaces, &entry.path);
+        let keep = |path: &Path| folder::is_ours(&into, path);
+        let roots: Vec<PathBuf> = std::iter::once(into.clone()).chain(tablespaces.values().cloned()).collect();
+        restore_tree(&reader, &place, &roots, &keep, &options, &runtime, &progress)
+    });
+    Ok(written.await.map_err(|e| vault::Error::Internal(e.to_string()))??)
+}
+
+/// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
+async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &fetch::Server, progress: &Progress) -> Result<Connection> {
+    let instance = &prepared.instance;
+    instance.start().await?;
+    let alive = || fetch.failure().map_or(Ok(()), Err).and_then(|()| Ok(progress.check()?));
+    let mut sql = match instance.wait_connectable(alive).await {
+        Ok(sql) => sql,
+        Err(error) => return Err(fetch.failure().unwrap_or(error)),
+    };
+    loop {
+        alive()?;
+        match sql.value(PAUSED).await {
+            Ok(Some(paused)) if paused == "t" => break,
+            Ok(Some(paused)) if paused == "promoted" => {
+                return Err(Error::NotReached { asked: resolved.asked.clone(), reached: "the server went on by itself".into() });
+            }
+            Ok(_) => tokio::time::sleep(Duration::from_millis(30)).await,
+            Err(_) if !instance.is_running() => return Err(fetch.failure().unwrap_or_else(|| instance.failed("stopped during recovery"))),
+            Err(error) => return Err(error),
+        }
+    }
+    compare_reached(&mut sql, resolved).await?;
+    Ok(sql)
+}
+
+const PAUSED: &str = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'promoted' WHEN pg_is_wal_replay_paused() THEN 't' ELSE 'f' END";
+
+async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()> {
+    let replayed: Option<Lsn> = sql.value("SELECT pg_last_wal_replay_lsn()").await?.and_then(|lsn| lsn.parse().ok());
+    let right = match resolved.stop {
+        Stop::Immediate => replayed.is_some_and(|lsn| lsn >= resolved.reached),
+        Stop::Behind(_) | Stop::Before(_) => replayed == Some(resolved.reached),
+    };
+    match right {
+        true => Ok(()),
+        false => Err(Error::NotReached {
+            asked: format!("{} (LSN {})", resolved.asked, resolved.reached),
+            reached: replayed.map_or_else(|| "nothing".into(), |lsn| format!("LSN {lsn}")),
+        }),
+    }
+}
+
+/// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
+async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved) -> Result<()> {
+    sql.value("SELECT pg_promote(true, 600)").await?;
+    let mut tries = 0;
+    while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
+        tries += 1;
+        if tries > 6000 {
+            return Err(prepared.instance.failed("was not promoted in time"));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    config::take_recovery_out(prepared)?;
+    config::let_others_in(prepared, resolved)?;
+    sql.value("SELECT pg_reload_conf()").await?;
+    Ok(())
+}
+
+struct Stopwatch<'a> {
+    vault: &'a Vault,
+    steps: Steps<'a>,
+    begun: Duration,
+    done: Durations,
+    open: Option<(String, Duration)>,
+}
+
+impl Stopwatch<'_> {
+    fn step(&mut self, name: &str) {
+        let now = self.vault.env().monotonic();
+        self.close(now);
+        self.open = Some((name.to_owned(), now));
+        (self.steps)(name);
+    }
+
+    fn close(&mut self, now: Duration) {
+        if let Some((name, since)) = self.open.take() {
+            self.done.0.push((name, now.saturating_sub(since).as_secs_f64()));
+        }
+    }
+
+    fn finish(mut self) -> Durations {
+        let now = self.vault.env().monotonic();
+        self.close(now);
+        self.done.0.push(("total".into(), now.saturating_sub(self.begun).as_secs_f64()));
+        self.done
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "it only gathers")]
+fn restored(
+    source: &SourceName,
+    resolved: &Resolved,
+    prepared: &Prepared,
+    totals: RestoreTotals,
+    verified: Verified,
+    promoted: bool,
+    progress: &Progress,
+    durations: Durations,
+) -> Restored {
+    Restored {
+        source: source.to_string(),
+        asked: resolved.asked.clone(),
+        backup: resolved.backup.id.to_string(),
+        backup_ended: resolved.backup.head.ended,
+        timeline: resolved.timeline,
+        reached: resolved.reached,
+        reached_commit: resolved.last_commit,
+        newest_commit: resolved.newest_commit,
+        commits_after: resolved.commits_after,
+        into: prepared.into.display().to_string(),
+        port: prepared.instance.port,
+        socket_folder: prepared.instance.socket_folder.display().to_string(),
+        superuser: prepared.instance.superuser.clone(),
+        major: resolved.info.major,
+        files: totals.files,
+        bytes: totals.bytes,
+        pages_written: totals.pages_written,
+        bytes_fetched: progress.bytes_moved.load(std::sync::atomic::Ordering::Relaxed),
+        verified,
+        promoted,
+        not_covered: config::not_covered(resolved),
+        durations,
+    }
+}
+
+/// The log as the restore needs it.
+pub(crate) async fn log_index(vault: &Vault, source: &SourceName) -> Result<LogIndex> {
+    Ok(LogIndex::load(vault, source).await?)
+}

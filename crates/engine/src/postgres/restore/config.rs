@@ -1,0 +1,196 @@
+//! The settings of a restored server. `rekindle.conf` holds what must differ from the old server for good,
+//! `rekindle.recovery.conf` what only the recovery needs and is taken out after it; the cluster's own files are kept, and what
+//! in them would be in the way is commented out with the reason.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::folder::put_file;
+use super::{Prepared, RestoreRequest};
+use crate::error::{Error, Result};
+use crate::postgres::control_file::ControlFile;
+use crate::postgres::info::ClusterInfo;
+use crate::postgres::target::{Resolved, Stop};
+
+const CONF: &str = "rekindle.conf";
+const RECOVERY_CONF: &str = "rekindle.recovery.conf";
+const HBA: &str = "rekindle.hba.conf";
+const OURS: &str = "# by Rekindle:";
+/// Only the owner can enter the socket's folder, so nobody else is let in while the restore is not verified.
+const HBA_CLOSED: &str = "# by Rekindle: during the restore only the owner of the files gets in\nlocal all all trust\n";
+const HBA_DEFAULT: &str = "local all all peer\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n";
+
+/// Settings that the restored server must not take over.
+const OWN_SETTINGS: &[&str] = &[
+    "archive_command", "archive_library", "archive_mode", "data_directory", "external_pid_file", "hba_file", "ident_file",
+    "hot_standby", "listen_addresses", "logging_collector", "port", "primary_conninfo", "primary_slot_name", "ssl",
+    "synchronous_standby_names", "unix_socket_directories", "unix_socket_permissions",
+    "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction",
+];
+const RECOVERY_SETTINGS: &[&str] = &[
+    "restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target", "recovery_target_action",
+    "recovery_target_inclusive", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
+    "recovery_target_timeline", "recovery_target_xid", "recovery_min_apply_delay",
+];
+
+/// Writes all settings. Only pg_control is missing after this.
+pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> Result<()> {
+    let into = &prepared.into;
+    let own = own_configuration(into, &resolved.info)?;
+    let includes = format!("\n{OURS} what this restored server needs\ninclude_if_exists = '{CONF}'\ninclude_if_exists = '{RECOVERY_CONF}'\n");
+    let text = without_settings(&own, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
+    put_file(&into.join("postgresql.conf"), (text + &includes).as_bytes(), prepared.owner)?;
+    let auto = into.join("postgresql.auto.conf");
+    if let Ok(text) = fs::read_to_string(&auto) {
+        let text = without_settings(&text, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
+        put_file(&auto, text.as_bytes(), prepared.owner)?;
+    }
+    put_file(&into.join(HBA), HBA_CLOSED.as_bytes(), prepared.owner)?;
+    if !into.join("pg_ident.conf").exists() {
+        let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
+        put_file(&into.join("pg_ident.conf"), ident.map_or("", |file| &file.content).as_bytes(), prepared.owner)?;
+    }
+    put_file(&into.join(CONF), conf(prepared).as_bytes(), prepared.owner)?;
+    let limits = control_limits(prepared)?;
+    let recovery = recovery(prepared, resolved, request) + &limits;
+    put_file(&into.join(RECOVERY_CONF), recovery.as_bytes(), prepared.owner)
+}
+
+/// postgresql.conf as the cluster had it, from the data directory or from outside of it.
+fn own_configuration(into: &Path, info: &ClusterInfo) -> Result<String> {
+    let path = into.join("postgresql.conf");
+    if let Some(outside) = info.outside_config.iter().find(|file| file.setting == "config_file") {
+        // What it includes lies beside it in a place that is not restored.
+        return Ok(without_settings(&outside.content, &["include", "include_dir", "include_if_exists"]));
+    }
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Error::file("read", &path, error)),
+    }
+}
+
+/// Comments out lines that set one of `settings`; idempotent, also on what an earlier restore left.
+fn without_settings(text: &str, settings: &[&str]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let ours = text.find(&format!("\n{OURS} what this restored server needs"));
+    for line in text[..ours.unwrap_or(text.len())].lines() {
+        let name = line.trim_start().split(|c: char| c == '=' || c.is_whitespace()).next().unwrap_or_default();
+        match settings.iter().any(|setting| setting.eq_ignore_ascii_case(name)) {
+            true => drop(writeln!(out, "{OURS} not for a restored server: {line}")),
+            false => drop(writeln!(out, "{line}")),
+        }
+    }
+    out
+}
+
+fn conf(prepared: &Prepared) -> String {
+    let settings = [
+        ("data_directory", prepared.into.display().to_string()),
+        ("hba_file", prepared.into.join(HBA).display().to_string()),
+        ("ident_file", prepared.into.join("pg_ident.conf").display().to_string()),
+        ("external_pid_file", String::new()),
+        ("listen_addresses", "localhost".into()),
+        ("port", prepared.instance.port.to_string()),
+        ("unix_socket_directories", prepared.instance.socket_folder.display().to_string()),
+        // The old server's archive is not this one's.
+        ("archive_mode", "off".into()),
+        ("archive_command", String::new()),
+        ("primary_conninfo", String::new()),
+        ("primary_slot_name", String::new()),
+        ("synchronous_standby_names", String::new()),
+        ("ssl", "off".into()),
+        ("logging_collector", "off".into()),
+    ];
+    render(&settings)
+}
+
+fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> String {
+    let command = format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket));
+    let mut settings = vec![
+        ("restore_command", command),
+        ("recovery_target_timeline", resolved.timeline.to_string()),
+        ("recovery_target_action", "pause".to_owned()),
+        ("hot_standby", "on".to_owned()),
+    ];
+    match resolved.stop {
+        Stop::Immediate => settings.push(("recovery_target", "immediate".into())),
+        Stop::Behind(lsn) => {
+            settings.push(("recovery_target_lsn", lsn.to_string()));
+            settings.push(("recovery_target_inclusive", "on".into()));
+        }
+        Stop::Before(lsn) => {
+            settings.push(("recovery_target_lsn", lsn.to_string()));
+            settings.push(("recovery_target_inclusive", "off".into()));
+        }
+    }
+    render(&settings)
+}
+
+/// A hot standby must have at least the old server's limits (CheckRequiredParameterValues in xlogrecovery.c).
+fn control_limits(prepared: &Prepared) -> Result<String> {
+    let reader = prepared.reader.clone();
+    let control = ControlFile::parse(&control_bytes(&reader)?)?;
+    Ok(render(&[
+        ("max_connections", control.max_connections.max(20).to_string()),
+        ("max_worker_processes", control.max_worker_processes.to_string()),
+        ("max_wal_senders", control.max_wal_senders.to_string()),
+        ("max_prepared_transactions", control.max_prepared_transactions.to_string()),
+        ("max_locks_per_transaction", control.max_locks_per_transaction.to_string()),
+    ]))
+}
+
+fn control_bytes(reader: &vault::backup::read::BackupReader) -> Result<Vec<u8>> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        let tail = runtime.block_on(reader.tail())?;
+        let entry = tail.iter().find(|entry| entry.path == crate::postgres::control_file::PATH);
+        let entry = entry.ok_or_else(|| Error::damaged("backup", "it has no pg_control"))?;
+        Ok(vault::backup::restore::read_file(reader, entry, &runtime)?)
+    })
+}
+
+fn render(settings: &[(&str, String)]) -> String {
+    let line = |(name, value): &(&str, String)| format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
+    format!("{OURS} written at restore\n") + &settings.iter().map(line).collect::<String>()
+}
+
+/// For the shell that the server runs the command with, and for `%` in restore_command.
+fn shell_quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''").replace('%', "%%"))
+}
+
+/// After promotion the recovery's settings mean nothing, and they must not mislead the next reader.
+pub(super) fn take_recovery_out(prepared: &Prepared) -> Result<()> {
+    let limits = control_limits(prepared)?;
+    put_file(&prepared.into.join(RECOVERY_CONF), limits.as_bytes(), prepared.owner)
+}
+
+/// From here on the cluster's own rules say who gets in.
+pub(super) fn let_others_in(prepared: &Prepared, resolved: &Resolved) -> Result<()> {
+    let outside = resolved.info.outside_config.iter().find(|file| file.setting == "hba_file");
+    let own = match outside {
+        Some(file) => file.content.clone(),
+        None => fs::read_to_string(prepared.into.join("pg_hba.conf")).unwrap_or_else(|_| HBA_DEFAULT.to_owned()),
+    };
+    put_file(&prepared.into.join(HBA), own.as_bytes(), prepared.owner)
+}
+
+/// What a person must see to by hand.
+pub(super) fn not_covered(resolved: &Resolved) -> Vec<String> {
+    let mut notes = vec![
+        "archiving, replication, TLS and listen_addresses are off or local on the restored server: see the commented lines in postgresql.conf".to_owned(),
+        "replication slots are not part of a backup".to_owned(),
+    ];
+    if !resolved.info.outside_config.is_empty() {
+        notes.push("configuration outside the data directory was taken from the backup; files it included were not".to_owned());
+    }
+    if !resolved.info.checksums {
+        notes.push("the cluster has no page checksums: pages could not be checked".to_owned());
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

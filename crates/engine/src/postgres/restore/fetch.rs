@@ -1,0 +1,212 @@
+//! Hands the log to a recovering server. The server runs `rekindle wal-fetch SOCKET NAME DEST` for each file; that asks this
+//! process, which has fetched the next files ahead, so that replay and not fetching is the limit.
+//!
+//! A file that cannot be fetched is an error and not an end of the log: the server is told so in a way (exit code over 125) that
+//! stops it instead of letting it come up with less.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+use vault::Vault;
+use vault::log::read::LogIndex;
+use vault::names::{LogRange, SourceName};
+
+use super::Prepared;
+use crate::error::{Error, Result};
+use crate::postgres::lineage::Lineage;
+use crate::postgres::lsn::Lsn;
+use crate::postgres::owner::User;
+use crate::postgres::target::Resolved;
+use crate::postgres::wal::names::{Segment, parse_history_file_name};
+
+/// Files fetched ahead of the one asked for. Each is one segment on disk.
+const AHEAD: u64 = 6;
+
+/// What is said to the asking side.
+const OK: &str = "ok";
+const ABSENT: &str = "absent";
+
+#[derive(Debug)]
+pub(super) struct Server {
+    state: Arc<State>,
+    task: JoinHandle<()>,
+    socket: PathBuf,
+}
+
+#[derive(Debug)]
+struct State {
+    index: LogIndex,
+    lineage: Lineage,
+    segment_bytes: u64,
+    /// Log behind this is not needed.
+    end: Lsn,
+    into: PathBuf,
+    owner: Option<User>,
+    ahead: tokio::sync::Mutex<BTreeMap<Segment, JoinHandle<Result<bool>>>>,
+    failure: Mutex<Option<Error>>,
+}
+
+impl Server {
+    pub(super) async fn start(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<Server> {
+        let socket = prepared.fetch_socket.clone();
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).map_err(|e| Error::file("listen at", &socket, e))?;
+        if let Some(user) = prepared.owner {
+            std::os::unix::fs::chown(&socket, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &socket, e))?;
+        }
+        let state = Arc::new(State {
+            index: super::log_index(vault, source).await?,
+            lineage: resolved.lineage.clone(),
+            segment_bytes: resolved.info.wal_segment_bytes,
+            end: resolved.log_end,
+            into: prepared.into.clone(),
+            owner: prepared.owner,
+            ahead: tokio::sync::Mutex::default(),
+            failure: Mutex::default(),
+        });
+        let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), state.segment_bytes);
+        state.begin_ahead(first).await;
+        let task = tokio::spawn(serve(listener, state.clone()));
+        Ok(Server { state, task, socket })
+    }
+
+    /// What went wrong while fetching, once.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) async fn stop(self) {
+        self.task.abort();
+        let ahead = std::mem::take(&mut *self.state.ahead.lock().await);
+        for (segment, task) in ahead {
+            task.abort();
+            let _ = task.await;
+            let _ = std::fs::remove_file(self.state.spool(segment));
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+async fn serve(listener: UnixListener, state: Arc<State>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = state.clone();
+        tokio::spawn(async move {
+            if let Err(error) = answer(stream, &state).await {
+                tracing::warn!(%error, "the recovering server was not answered");
+            }
+        });
+    }
+}
+
+async fn answer(stream: UnixStream, state: &Arc<State>) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(8192)).read_line(&mut line).await?;
+    let mut words = line.trim_end_matches('\n').splitn(2, '\t');
+    let (name, dest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let reply = match state.deliver(name, Path::new(dest)).await {
+        Ok(true) => OK.to_owned(),
+        Ok(false) => ABSENT.to_owned(),
+        Err(error) => {
+            let text = format!("{error}").replace('\n', " ");
+            tracing::error!(name, error = text, "a file of the log could not be fetched");
+            state.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            text
+        }
+    };
+    write.write_all(format!("{reply}\n").as_bytes()).await
+}
+
+impl State {
+    /// Puts a file where the server wants it; false when the vault has none of that name.
+    async fn deliver(self: &Arc<State>, name: &str, dest: &Path) -> Result<bool> {
+        let dest = self.into.join(dest);
+        if let Some(timeline) = parse_history_file_name(name) {
+            if !self.index.has_history(timeline) || !self.lineage.contains(timeline) && timeline <= self.lineage.timeline() {
+                return Ok(false);
+            }
+            let content = self.index.history(timeline).await?;
+            return self.write(&dest, &content).map(|()| true);
+        }
+        let Some(segment) = Segment::parse(name, self.segment_bytes) else { return Ok(false) };
+        let task = self.take_ahead(segment).await;
+        let found = task.await.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        if found {
+            let spool = self.spool(segment);
+            std::fs::rename(&spool, &dest).map_err(|e| Error::file("place", &dest, e))?;
+        }
+        Ok(found)
+    }
+
+    async fn begin_ahead(self: &Arc<State>, first: Segment) {
+        let mut ahead = self.ahead.lock().await;
+        let mut segment = first;
+        for _ in 0..=AHEAD {
+            if segment.start(self.segment_bytes) < self.end {
+                ahead.entry(segment).or_insert_with(|| tokio::spawn(self.clone().spool_segment(segment)));
+            }
+            segment = segment.next();
+        }
+    }
+
+    async fn take_ahead(self: &Arc<State>, segment: Segment) -> JoinHandle<Result<bool>> {
+        let task = self.ahead.lock().await.remove(&segment);
+        let task = task.unwrap_or_else(|| tokio::spawn(self.clone().spool_segment(segment)));
+        self.begin_ahead(segment.next()).await;
+        task
+    }
+
+    fn spool(&self, segment: Segment) -> PathBuf {
+        self.into.join(format!("rekindle.spool.{}", segment.file_name(self.segment_bytes)))
+    }
+
+    /// Writes a segment into the spool: whole, or filled up with zeroes where the log needed ends in it.
+    async fn spool_segment(self: Arc<State>, segment: Segment) -> Result<bool> {
+        let (start, end) = (segment.start(self.segment_bytes), segment.end(self.segment_bytes));
+        let stretches = self.index.stretches(segment.timeline);
+        let Some(stretch) = stretches.iter().find(|stretch| stretch.from <= start.0 && start.0 < stretch.to) else {
+            return Ok(false);
+        };
+        let to = end.0.min(stretch.to);
+        let mut bytes = self.index.read(LogRange { timeline: segment.timeline, from: start.0, to }).await?;
+        bytes.resize(self.segment_bytes as usize, 0);
+        let spool = self.spool(segment);
+        let state = self.clone();
+        let written = tokio::task::spawn_blocking(move || state.write(&spool, &bytes)).await;
+        written.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        Ok(true)
+    }
+
+    /// Not made durable: a recovery that is cut short fetches it again.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        std::fs::write(path, bytes).map_err(|e| Error::file("write", path, e))?;
+        if let Some(user) = self.owner {
+            std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", path, e))?;
+        }
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|e| Error::file("set the mode of", path, e))
+    }
+}
+
+/// The asking side, run by the server as `restore_command`. Returns the exit code for it: 0 delivered, 1 there is no such file,
+/// 255 something is wrong and the recovery must stop. Plain blocking calls: it lives for a millisecond.
+pub fn ask(socket: &Path, name: &str, dest: &str) -> (u8, String) {
+    use std::io::{BufRead, Write};
+    let asked = std::os::unix::net::UnixStream::connect(socket).and_then(|mut stream| {
+        stream.write_all(format!("{name}\t{dest}\n").as_bytes())?;
+        let mut reply = String::new();
+        std::io::BufReader::new(stream).read_line(&mut reply)?;
+        Ok(reply.trim_end().to_owned())
+    });
+    match asked {
+        Ok(reply) if reply == OK => (0, String::new()),
+        Ok(reply) if reply == ABSENT => (1, String::new()),
+        Ok(reply) => (255, reply),
+        Err(error) => (255, format!("the restore that should deliver {name} does not answer at {}: {error}", socket.display())),
+    }
+}

@@ -1,0 +1,221 @@
+//! The directory a restore writes into: whether it may, what marks it as ours, where tablespaces go, what is put in last.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use vault::backup::restore::read_file;
+
+use super::{Prepared, RestoreRequest};
+use crate::error::{Error, Result};
+use crate::postgres::control_file;
+use crate::postgres::owner::User;
+use crate::postgres::target::Resolved;
+
+/// Says that the directory was made by a restore of ours, and of what. Without it nothing is ever overwritten.
+pub const MARKER: &str = "rekindle.restore.json";
+const ROOM_TO_SPARE_BYTES: u64 = 256 << 20;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Marker {
+    made_by: String,
+    source: String,
+    system_identifier: String,
+    backup: String,
+    asked: String,
+    complete: bool,
+}
+
+/// Makes sure the directory is ours to fill, and marks it. Nothing of it is changed before every check has passed.
+pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option<User>) -> Result<PathBuf> {
+    let into = std::path::absolute(&request.into).map_err(|e| Error::file("find", &request.into, e))?;
+    let occupied = |what: &str, hint: &str| Error::Occupied {
+        path: into.display().to_string(),
+        what: what.to_owned(),
+        hint: hint.to_owned(),
+    };
+    let entries = match fs::read_dir(&into) {
+        Ok(entries) => entries.count(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(Error::file("look into", &into, error)),
+    };
+    if entries > 0 && !request.delta {
+        return Err(occupied("is not empty", "name an empty or new directory, or add --delta to reuse an earlier restore of ours"));
+    }
+    if entries > 0 {
+        let marker = read_marker(&into).ok_or_else(|| {
+            occupied("was not made by Rekindle", "only a directory with our marker is overwritten; name an empty one")
+        })?;
+        if marker.system_identifier != resolved.info.system_identifier {
+            return Err(Error::Foreign {
+                found: marker.system_identifier.parse().unwrap_or(0),
+                expected: resolved.info.system_identifier()?,
+            });
+        }
+        if is_served(&into) {
+            return Err(occupied("has a server running on it", "stop that server first"));
+        }
+    }
+    room(&into, resolved, entries > 0)?;
+    fs::create_dir_all(&into).map_err(|e| Error::file("make", &into, e))?;
+    fs::set_permissions(&into, fs::Permissions::from_mode(0o700)).map_err(|e| Error::file("set the mode of", &into, e))?;
+    give(&into, owner)?;
+    write_marker(&into, resolved, false, owner)?;
+    // From here until the end the directory cannot be started.
+    match fs::remove_file(into.join(control_file::PATH)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &into.join(control_file::PATH), error)),
+        _ => Ok(into),
+    }
+}
+
+fn room(into: &Path, resolved: &Resolved, reused: bool) -> Result<()> {
+    let exists = into.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let stat = rustix::fs::statvfs(exists).map_err(|e| Error::file("look at", exists, e.into()))?;
+    let free = stat.f_bavail * stat.f_frsize;
+    let needed = resolved.backup.head.totals.bytes + ROOM_TO_SPARE_BYTES;
+    if free < needed && !reused {
+        return Err(Error::NoRoom { path: exists.display().to_string(), free: free >> 20, needed: needed >> 20 });
+    }
+    Ok(())
+}
+
+fn is_served(into: &Path) -> bool {
+    let pid = fs::read_to_string(into.join("postmaster.pid")).ok();
+    let pid = pid.and_then(|text| text.lines().next()?.trim().parse().ok()).and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
+
+fn read_marker(into: &Path) -> Option<Marker> {
+    serde_json::from_slice(&fs::read(into.join(MARKER)).ok()?).ok()
+}
+
+fn write_marker(into: &Path, resolved: &Resolved, complete: bool, owner: Option<User>) -> Result<()> {
+    let marker = Marker {
+        made_by: "rekindle".into(),
+        source: resolved.backup.source.to_string(),
+        system_identifier: resolved.info.system_identifier.clone(),
+        backup: resolved.backup.id.to_string(),
+        asked: resolved.asked.clone(),
+        complete,
+    };
+    let json = serde_json::to_vec_pretty(&marker).map_err(|e| vault::Error::Internal(e.to_string()))?;
+    put_file(&into.join(MARKER), &json, owner)
+}
+
+pub(super) fn mark_complete(prepared: &Prepared) -> Result<()> {
+    let path = prepared.into.join(MARKER);
+    let mut marker = read_marker(&prepared.into).ok_or_else(|| Error::damaged(path.display().to_string(), "the marker is gone"))?;
+    marker.complete = true;
+    let json = serde_json::to_vec_pretty(&marker).map_err(|e| vault::Error::Internal(e.to_string()))?;
+    put_file(&path, &json, prepared.owner)
+}
+
+/// Our own files lie at the top of the directory and begin alike.
+pub(super) fn is_ours(into: &Path, path: &Path) -> bool {
+    path.parent() == Some(into) && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rekindle."))
+}
+
+/// Where the tablespaces go: where they were asked to, or into a folder beside the data directory. Never to where they were.
+pub(super) fn tablespaces(
+    into: &Path,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    owner: Option<User>,
+) -> Result<BTreeMap<u32, PathBuf>> {
+    let beside = PathBuf::from(format!("{}.tablespaces", into.display()));
+    let mut places = BTreeMap::new();
+    for tablespace in &resolved.info.tablespaces {
+        let oid = tablespace.oid;
+        let place = request.tablespaces.get(&oid).cloned().unwrap_or_else(|| beside.join(oid.to_string()));
+        let place = std::path::absolute(&place).map_err(|e| Error::file("find", &place, e))?;
+        let refused = |what: &str| Error::Tablespace { oid, path: place.display().to_string(), what: what.to_owned() };
+        let filled = fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
+        let ours = fs::read_link(into.join("pg_tblspc").join(oid.to_string())).is_ok_and(|target| target == place);
+        if filled && !(request.delta && ours) {
+            return Err(refused("is not empty"));
+        }
+        places.insert(oid, place);
+    }
+    for unknown in request.tablespaces.keys().filter(|oid| !places.contains_key(oid)) {
+        return Err(Error::Tablespace { oid: *unknown, path: String::new(), what: "is not in the backup".into() });
+    }
+    for place in places.values() {
+        fs::create_dir_all(place).map_err(|e| Error::file("make", place, e))?;
+        fs::set_permissions(place, fs::Permissions::from_mode(0o700)).map_err(|e| Error::file("set the mode of", place, e))?;
+        give(place, owner)?;
+        // The folder that holds them all, when we made it.
+        if let Some(parent) = place.parent().filter(|parent| **parent == *beside) {
+            give(parent, owner)?;
+        }
+    }
+    Ok(places)
+}
+
+/// Where a path of the backup goes.
+pub(super) fn place(into: &Path, tablespaces: &BTreeMap<u32, PathBuf>, path: &str) -> Option<PathBuf> {
+    let Some(rest) = path.strip_prefix("pg_tblspc/") else { return Some(into.join(path)) };
+    let (oid, inside) = rest.split_once('/').map_or((rest, None), |(oid, inside)| (oid, Some(inside)));
+    match (oid.parse().ok().and_then(|oid: u32| tablespaces.get(&oid)), inside) {
+        (Some(place), Some(inside)) => Some(place.join(inside)),
+        // The link itself is made later, see `place_tail`.
+        (Some(_), None) => None,
+        (None, _) => Some(into.join(path)),
+    }
+}
+
+/// Puts in what makes the directory usable: links to tablespaces, the label, the recovery signal, and pg_control last.
+pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
+    let into = &prepared.into;
+    for (oid, target) in &prepared.tablespaces {
+        let link = into.join("pg_tblspc").join(oid.to_string());
+        if fs::read_link(&link).is_err() {
+            symlink(target, &link).map_err(|e| Error::file("link", &link, e))?;
+        }
+        if let Some(user) = prepared.owner {
+            std::os::unix::fs::lchown(&link, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &link, e))?;
+        }
+    }
+    let reader = prepared.reader.clone();
+    let tail = reader.tail().await?;
+    let mut files = Vec::new();
+    for entry in tail {
+        // Links were made above; the map would lead to where the tablespaces were.
+        if entry.path == "tablespace_map" {
+            continue;
+        }
+        let (reader, runtime, path) = (reader.clone(), Handle::current(), entry.path.clone());
+        let bytes = tokio::task::spawn_blocking(move || read_file(&reader, &entry, &runtime)).await;
+        files.push((path, bytes.map_err(|e| vault::Error::Internal(e.to_string()))??));
+    }
+    files.sort_by_key(|(path, _)| path == control_file::PATH);
+    put_file(&into.join("recovery.signal"), b"", prepared.owner)?;
+    for (path, bytes) in files {
+        put_file(&into.join(&path), &bytes, prepared.owner)?;
+    }
+    Ok(())
+}
+
+/// Writes a small file whole: under another name, durable, then renamed, then the folder made durable.
+pub(super) fn put_file(path: &Path, bytes: &[u8], owner: Option<User>) -> Result<()> {
+    let failed = |e| Error::file("write", path, e);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let new = folder.join(format!("rekindle.{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+    let mut file = file.map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    give(&new, owner)?;
+    fs::rename(&new, path).map_err(failed)?;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn give(path: &Path, owner: Option<User>) -> Result<()> {
+    match owner {
+        None => Ok(()),
+        Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", path, e)),
+    }
+}

@@ -1,0 +1,135 @@
+//! Looks at a restored cluster before anyone depends on it: connects to every database, compares what is there with what the
+//! backup recorded, and reads every page to check its checksum.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use vault::backup::tree::{PageState, Tree, TreeKind};
+
+use super::backup::census;
+use super::info::{ClusterInfo, Database};
+use super::instance::Instance;
+use super::lsn::Lsn;
+use super::source::DataDirectory;
+use super::wire::Connection;
+use crate::error::Result;
+
+/// A row estimate may differ by this factor before it is worth a word; the log moved on since the backup.
+const ROWS_FACTOR: f64 = 2.0;
+const ROWS_LEAST: i64 = 1000;
+const FINDINGS_KEPT: usize = 50;
+const READ_AGAIN: u32 = 5;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Every database could be connected to.
+    pub databases: Vec<String>,
+    pub relations: u64,
+    pub pages_checked: u64,
+    /// Pages whose checksum does not hold.
+    pub pages_bad: u64,
+    /// What differs from the backup's record; not always wrong, as the log may have changed it on purpose.
+    pub findings: Vec<String>,
+}
+
+impl Verified {
+    /// No page is bad.
+    pub fn is_sound(&self) -> bool {
+        self.pages_bad == 0
+    }
+
+    fn find(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_KEPT {
+            self.findings.push(finding);
+        }
+    }
+}
+
+pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
+    let mut verified = Verified::default();
+    let there = census::take(sql, &instance.conninfo("postgres")?).await?;
+    verified.databases = there.iter().map(|database| database.name.clone()).collect();
+    verified.relations = there.iter().map(|database| database.relations_total).sum();
+    compare(&info.databases, &there, &mut verified);
+    if info.checksums {
+        let folder = instance.data_directory.clone();
+        let read = tokio::task::spawn_blocking(move || read_pages(&folder)).await;
+        let pages = read.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        verified.pages_checked = pages.checked;
+        verified.pages_bad = pages.bad.len() as u64;
+        pages.bad.into_iter().for_each(|page| verified.find(page));
+    }
+    Ok(verified)
+}
+
+fn compare(recorded: &[Database], there: &[Database], verified: &mut Verified) {
+    for database in recorded {
+        let Some(now) = there.iter().find(|now| now.oid == database.oid) else {
+            verified.find(format!("database {} of the backup is not there: was it dropped before the target?", database.name));
+            continue;
+        };
+        for relation in &database.relations {
+            let found = now.relations.iter().find(|r| r.schema == relation.schema && r.name == relation.name);
+            let name = format!("{}.{}.{}", database.name, relation.schema, relation.name);
+            match found {
+                // Only the largest are listed, so a missing small one says nothing when the list is full.
+                None if now.relations.len() as u64 == now.relations_total => {
+                    verified.find(format!("{name} of the backup is not there: was it dropped before the target?"));
+                }
+                Some(found) if differs(relation.rows, found.rows) => {
+                    verified.find(format!("{name} has about {} rows, the backup had about {}", found.rows, relation.rows));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn differs(before: i64, now: i64) -> bool {
+    let (least, most) = (before.min(now), before.max(now));
+    least >= 0 && most >= ROWS_LEAST && most as f64 > least.max(1) as f64 * ROWS_FACTOR
+}
+
+struct Pages {
+    checked: u64,
+    bad: Vec<String>,
+}
+
+/// Reads all relation files. The server runs meanwhile, so a page that looks bad is read again before it counts.
+fn read_pages(data_directory: &Path) -> Result<Pages> {
+    // Every page is judged: none is excused for being newer than the backup.
+    let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX));
+    let mut pages = Pages { checked: 0, bad: Vec::new() };
+    let mut block = vec![0; 1 << 20];
+    for entry in tree.walk() {
+        let entry = entry?;
+        let TreeKind::File { page_size, .. } = entry.kind else { continue };
+        if super::source::first_block(&entry.path).is_none() {
+            continue;
+        }
+        let opened = tree.open(&entry.path).map_err(|e| crate::Error::file("open", &data_directory.join(&entry.path), e))?;
+        let Some(mut file) = opened else { continue };
+        let mut offset = 0;
+        loop {
+            let read = file.read_at(offset, &mut block).map_err(|e| crate::Error::file("read", &data_directory.join(&entry.path), e))?;
+            for (at, page) in block[..read].chunks_exact_mut(page_size as usize).enumerate() {
+                let number = offset / u64::from(page_size) + at as u64;
+                pages.checked += 1;
+                let mut tries = 0;
+                while file.judge(number, page) == PageState::Suspect && tries < READ_AGAIN {
+                    tries += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    let _ = file.read_at(number * u64::from(page_size), page);
+                }
+                if file.judge(number, page) == PageState::Suspect {
+                    pages.bad.push(format!("page {number} of {} does not match its checksum", entry.path));
+                }
+            }
+            offset += read as u64;
+            if read < block.len() {
+                break;
+            }
+        }
+    }
+    Ok(pages)
+}
