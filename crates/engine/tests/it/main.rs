@@ -1,5 +1,6 @@
 //! The engine against real servers.
 
 mod files;
+mod inspect;
 mod log;
 mod wire;
