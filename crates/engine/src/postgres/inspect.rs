@@ -53,7 +53,7 @@ pub async fn inspect(info: &Conninfo) -> Result<Inspection> {
     let facts = facts::gather(&mut conn, info).await?;
     conn.close().await;
     let mut findings = findings::judge(&facts, info);
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(Inspection { facts, findings })
 }
 
