@@ -57,8 +57,8 @@ pub async fn inspect(info: &Conninfo) -> Result<Inspection> {
     Ok(Inspection { facts, findings })
 }
 
-/// A permanent physical slot that keeps the log from now on. One that is there already is taken if it is physical and nobody
-/// else is using it.
+/// A permanent physical slot that keeps the log from now on. One that is there already is taken if it is physical and keeps
+/// log; whether somebody is streaming from it is not asked, for that may be us, and a second stream is refused anyway.
 pub async fn create_slot(info: &Conninfo, name: &str) -> Result<()> {
     let mut replication = Replication::connect(info).await?;
     let taken = |what: &str| Error::SlotTaken { slot: name.into(), what: what.into() };
