@@ -345,11 +345,25 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim_end().to_string()
     }
 
+    /// Each statement is a transaction of its own, unless the text begins one.
     pub fn try_sql(&self, db: &str, text: &str) -> Output {
         let socket = self.socket_dir().display().to_string();
         let port = self.port.to_string();
         let args = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", &socket, "-p", &port];
-        self.tool("psql", &[&args[..], &["-d", db, "-c", text]].concat())
+        let mut child = self
+            .owner
+            .command(&self.bin.join("psql"))
+            .args(args)
+            .args(["-d", db, "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("psql can be run");
+        let written = child.stdin.take().expect("its input is piped").write_all(text.as_bytes());
+        let output = child.wait_with_output().expect("psql ends");
+        assert!(written.is_ok() || !output.status.success(), "psql did not read the statement");
+        output
     }
 
     /// Runs one of the server's own programs, as the user that runs the server.

@@ -1,4 +1,6 @@
 //! The engine against real servers.
-#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod files;
+mod inspect;
+mod log;
 mod wire;

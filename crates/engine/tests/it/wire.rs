@@ -141,7 +141,7 @@ async fn every_sslmode() {
     ] {
         assert_eq!(try_url(&url("postgres", host, query)).await.unwrap_err().code(), code, "{host} {query}");
     }
-    // Channel binding is used: the certificate is known to both sides, signed with SHA-384.
+    // The server offers channel binding; a wrong hash of its certificate, signed with SHA-384, would be refused.
     assert_eq!(try_url(&url("scram:pw", "localhost", "sslmode=require")).await.unwrap(), "scram");
     assert_eq!(try_url(&url("open", "127.0.0.1", "sslmode=prefer")).await.unwrap(), "open");
     let cert = format!("sslmode=require&sslcert={home}/app.crt&sslkey={home}/app.key");

@@ -13,11 +13,11 @@ use super::conninfo::Conninfo;
 use super::passfile;
 use crate::error::{Error, Result};
 
-fn encoding(error: std::io::Error) -> Error {
+fn encoding(error: &std::io::Error) -> Error {
     Error::Conninfo(error.to_string())
 }
 
-fn handshake(error: std::io::Error) -> Error {
+fn handshake(error: &std::io::Error) -> Error {
     Error::protocol(error.to_string())
 }
 
@@ -30,11 +30,11 @@ pub(super) async fn log_in(conn: &mut Connection, info: &Conninfo, mode: Mode, b
             Message::AuthenticationOk => {}
             Message::AuthenticationCleartextPassword => {
                 let password = password(info, mode)?;
-                frontend::password_message(password.as_bytes(), conn.outbox()).map_err(encoding)?;
+                frontend::password_message(password.as_bytes(), conn.outbox()).map_err(|error| encoding(&error))?;
             }
             Message::AuthenticationMd5Password(body) => {
                 let hash = md5_hash(info.user.as_bytes(), password(info, mode)?.as_bytes(), body.salt());
-                frontend::password_message(hash.as_bytes(), conn.outbox()).map_err(encoding)?;
+                frontend::password_message(hash.as_bytes(), conn.outbox()).map_err(|error| encoding(&error))?;
             }
             Message::AuthenticationSasl(body) => scram(conn, info, mode, &body, binding.clone()).await?,
             Message::BackendKeyData(body) => {
@@ -56,7 +56,7 @@ fn send_startup(conn: &mut Connection, info: &Conninfo, mode: Mode) -> Result<()
     }
     parameters.extend(info.application_name.as_deref().map(|name| ("application_name", name)));
     parameters.extend(info.options.as_deref().map(|options| ("options", options)));
-    frontend::startup_message(parameters, conn.outbox()).map_err(encoding)
+    frontend::startup_message(parameters, conn.outbox()).map_err(|error| encoding(&error))
 }
 
 fn password(info: &Conninfo, mode: Mode) -> Result<Zeroizing<String>> {
@@ -76,7 +76,8 @@ async fn scram(
     offer: &AuthenticationSaslBody,
     binding: Option<Vec<u8>>,
 ) -> Result<()> {
-    let offered: Vec<String> = offer.mechanisms().map(|name| Ok(name.to_string())).collect().map_err(handshake)?;
+    let offered: Vec<String> =
+        offer.mechanisms().map(|name| Ok(name.to_string())).collect().map_err(|error| handshake(&error))?;
     let offers = |name: &str| offered.iter().any(|mechanism| mechanism == name);
     let (mechanism, binding) = match (offers(sasl::SCRAM_SHA_256_PLUS), binding) {
         (true, Some(hash)) => (sasl::SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash)),
@@ -87,14 +88,14 @@ async fn scram(
         return Err(Error::AuthMethod { target: info.target(), method: offered.join(", ") });
     }
     let mut exchange = ScramSha256::new(password(info, mode)?.as_bytes(), binding);
-    frontend::sasl_initial_response(mechanism, exchange.message(), conn.outbox()).map_err(handshake)?;
+    frontend::sasl_initial_response(mechanism, exchange.message(), conn.outbox()).map_err(|error| handshake(&error))?;
     conn.flush().await?;
     let Message::AuthenticationSaslContinue(body) = conn.receive_raw().await? else { return Err(out_of_step()) };
-    exchange.update(body.data()).map_err(handshake)?;
-    frontend::sasl_response(exchange.message(), conn.outbox()).map_err(handshake)?;
+    exchange.update(body.data()).map_err(|error| handshake(&error))?;
+    frontend::sasl_response(exchange.message(), conn.outbox()).map_err(|error| handshake(&error))?;
     conn.flush().await?;
     let Message::AuthenticationSaslFinal(body) = conn.receive_raw().await? else { return Err(out_of_step()) };
-    exchange.finish(body.data()).map_err(handshake)
+    exchange.finish(body.data()).map_err(|error| handshake(&error))
 }
 
 fn out_of_step() -> Error {

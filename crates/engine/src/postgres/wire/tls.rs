@@ -39,7 +39,7 @@ pub(super) fn client_config(info: &Conninfo) -> Result<ClientConfig> {
     let (Some(cert), Some(key)) = (&info.sslcert, &info.sslkey) else { return Ok(builder.with_no_client_auth()) };
     builder
         .with_client_auth_cert(read_certificates(cert)?, read_key(key)?)
-        .map_err(|error| unusable(cert, error, "sslcert and sslkey must belong together"))
+        .map_err(|error| unusable(cert, &error, "sslcert and sslkey must belong together"))
 }
 
 /// What the certificate must be for; an address counts where no name is given.
@@ -55,15 +55,17 @@ fn checks_chain(info: &Conninfo) -> bool {
     matches!(info.sslmode, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull)
 }
 
-fn unusable(path: &Path, what: impl ToString, hint: &str) -> Error {
+fn unusable(path: &Path, what: &dyn std::fmt::Display, hint: &str) -> Error {
     Error::Credential { path: path.display().to_string(), what: what.to_string(), hint: hint.into() }
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let bad = |error| unusable(path, error, "give a file of PEM certificates that this user may read");
+    let bad = |error: rustls::pki_types::pem::Error| {
+        unusable(path, &error, "give a file of PEM certificates that this user may read")
+    };
     let all: Vec<_> = CertificateDer::pem_file_iter(path).map_err(bad)?.collect::<Result<_, _>>().map_err(bad)?;
     if all.is_empty() {
-        return Err(unusable(path, "it holds no certificate", "give a file of PEM certificates"));
+        return Err(unusable(path, &"it holds no certificate", "give a file of PEM certificates"));
     }
     Ok(all)
 }
@@ -77,14 +79,14 @@ fn read_roots(path: &Path) -> Result<Trusted> {
 
 /// As libpq: others may not read it, save that a key owned by root may be readable for its group.
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
-    let meta = std::fs::metadata(path).map_err(|error| unusable(path, error, "name the key file as sslkey"))?;
+    let meta = std::fs::metadata(path).map_err(|error| unusable(path, &error, "name the key file as sslkey"))?;
     let forbidden = if meta.uid() == 0 { 0o037 } else { 0o077 };
     let mode = meta.permissions().mode() & 0o777;
     if mode & forbidden != 0 {
         let hint = format!("chmod 0600 {}", path.display());
-        return Err(unusable(path, format!("others may read it (mode {mode:04o})"), &hint));
+        return Err(unusable(path, &format!("others may read it (mode {mode:04o})"), &hint));
     }
-    PrivateKeyDer::from_pem_file(path).map_err(|error| unusable(path, error, "give a PEM key without passphrase"))
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unusable(path, &error, "give a PEM key without passphrase"))
 }
 
 #[derive(Debug)]
