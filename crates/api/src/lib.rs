@@ -1,1 +1,55 @@
-//! Placeholder.
+//! The wire: what goes over the HTTP API, and nothing else. Plain data; times are RFC 3339 in UTC, sizes are bytes, durations
+//! are seconds, positions in a log are text as the database writes them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+mod operation;
+mod restore;
+mod source;
+
+pub use operation::{Operation, OperationKind, OperationStatus, Progress};
+pub use restore::{RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
+pub use source::{
+    BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer, ProtectAsk,
+    SourceView, TimelineView, WindowView,
+};
+
+/// Every error, in one shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// `RK-1104`; stable, listed in docs/errors.md.
+    pub code: String,
+    /// What the reader must do: input, not found, refused, unavailable, damaged, key, internal.
+    pub kind: String,
+    pub message: String,
+    /// Why, innermost last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The exit code that the command line ends with.
+    pub exit_code: u8,
+}
+
+/// `GET /api/v1/status`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub now: Timestamp,
+    pub vault: String,
+    pub sources: Vec<SourceView>,
+    /// Operations that run now.
+    pub operations: Vec<Operation>,
+}
+
+/// `POST /api/v1/check`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckAsk {
+    /// Only these; all when empty.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Opens this share of all extents and compares page hashes.
+    #[serde(default)]
+    pub read_data_percent: Option<u8>,
+}

@@ -44,7 +44,7 @@ impl Instance {
 
     /// Starts the server and returns at once; `wait_connectable` sees it come up.
     pub async fn start(&self) -> Result<()> {
-        let mut command = self.command("pg_ctl");
+        let mut command = self.command("pg_ctl")?;
         command.arg("start").arg("--no-wait").arg("--silent");
         command.arg("--log").arg(self.data_directory.join(LOG_FILE));
         let done = run(command).await?;
@@ -53,14 +53,14 @@ impl Instance {
 
     /// Stops it quickly and in order.
     pub async fn stop(&self) -> Result<()> {
-        let mut command = self.command("pg_ctl");
+        let mut command = self.command("pg_ctl")?;
         command.arg("stop").arg("--mode").arg("fast").arg("--wait").arg("--silent");
         let done = run(command).await?;
         if done.success() { Ok(()) } else { Err(self.failed("did not stop")) }
     }
 
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.binaries.program(program));
+    fn command(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new(self.binaries.program(program)?);
         command.arg("-D").arg(&self.data_directory);
         command.current_dir(&self.data_directory).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -68,7 +68,7 @@ impl Instance {
             command.uid(user.uid).gid(user.gid);
         }
         command.process_group(0);
-        command
+        Ok(command)
     }
 
     /// Whether the server's process lives.

@@ -138,7 +138,7 @@ pub(crate) struct Prepared {
 }
 
 async fn prepare(vault: &Vault, source: &SourceName, resolved: &Resolved, request: &RestoreRequest) -> Result<Prepared> {
-    let binaries = Binaries::find(resolved.info.major, &request.binaries)?;
+    let binaries = Binaries::find(resolved.info.major, &request.binaries).await?;
     let owner = owner_for(resolved, request)?;
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
     let into = folder::claim(request, resolved, owner)?;

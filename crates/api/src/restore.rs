@@ -1,0 +1,107 @@
+//! Restores: what is asked, what is planned, what was reached.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Which moment. Exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetAsk {
+    Latest,
+    Time(Timestamp),
+    /// `16/B374D848`
+    Lsn(String),
+    Xid(u32),
+    Name(String),
+    /// Id or label of a backup: its end.
+    Backup(String),
+}
+
+/// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreAsk {
+    pub target: TargetAsk,
+    /// Stop before the target.
+    #[serde(default)]
+    pub before: bool,
+    #[serde(default)]
+    pub timeline: Option<u32>,
+    /// Absolute path of the new data directory.
+    pub into: String,
+    #[serde(default)]
+    pub port: Option<u16>,
+    #[serde(default)]
+    pub delta: bool,
+    /// Tablespace oid → absolute path.
+    #[serde(default)]
+    pub tablespaces: BTreeMap<u32, String>,
+    /// Operating system user that owns the files, when the daemon is root.
+    #[serde(default)]
+    pub owner: Option<String>,
+}
+
+/// What a restore would do. Nothing has been touched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestorePlan {
+    pub source: String,
+    pub asked: String,
+    pub backup: String,
+    pub backup_label: Option<String>,
+    pub backup_ended: Timestamp,
+    pub timeline: u32,
+    /// Where recovery will stop.
+    pub reached: String,
+    /// The last commit that will be there.
+    pub last_commit: Option<Timestamp>,
+    /// The newest commit that the vault knows; what lies between will not be in the restored cluster.
+    pub newest_commit: Option<Timestamp>,
+    pub commits_after: u64,
+    pub bytes: u64,
+    pub log_bytes: u64,
+    pub major: u32,
+    pub into: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepSeconds {
+    pub step: String,
+    pub seconds: f64,
+}
+
+/// The report of a restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestoreReport {
+    pub source: String,
+    pub asked: String,
+    pub backup: String,
+    pub backup_ended: Timestamp,
+    pub timeline: u32,
+    pub reached: String,
+    pub reached_commit: Option<Timestamp>,
+    pub newest_commit: Option<Timestamp>,
+    /// Seconds between the last commit that is there and the newest that the vault knows.
+    pub loss_seconds: Option<f64>,
+    pub commits_lost: u64,
+    pub into: String,
+    pub port: u16,
+    pub socket_folder: String,
+    pub superuser: String,
+    pub major: u32,
+    pub files: u64,
+    pub bytes: u64,
+    pub pages_written: u64,
+    pub bytes_fetched: u64,
+    pub databases: Vec<String>,
+    pub relations: u64,
+    pub pages_checked: u64,
+    pub pages_bad: u64,
+    pub findings: Vec<String>,
+    pub promoted: bool,
+    pub not_covered: Vec<String>,
+    /// In order; the last is the total.
+    pub durations: Vec<StepSeconds>,
+    /// The same for people.
+    pub markdown: String,
+}
