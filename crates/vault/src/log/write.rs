@@ -24,6 +24,8 @@ pub struct LogWriter {
     /// Bytes of a fold; folds begin at its multiples.
     fold_length: u64,
     durable: u64,
+    /// Bytes of the part on its way; they lie between `durable` and `pending`.
+    on_its_way: u64,
     pending: BytesMut,
     /// Commits and points not yet taken into a part.
     commits: Vec<(Moment, u32)>,
@@ -85,6 +87,7 @@ impl LogWriter {
             timeline,
             fold_length,
             durable,
+            on_its_way: 0,
             pending: BytesMut::new(),
             commits: Vec::new(),
             points: Vec::new(),
@@ -103,7 +106,7 @@ impl LogWriter {
 
     /// Where the next byte belongs.
     pub fn received(&self) -> u64 {
-        self.durable + self.pending.len() as u64
+        self.durable + self.on_its_way + self.pending.len() as u64
     }
 
     pub fn pending_bytes(&self) -> usize {
@@ -132,14 +135,15 @@ impl LogWriter {
     }
 
     /// Takes what has arrived, up to the end of the fold at hand, as the next part. Put it, then say `durable_now`.
-    /// Only one part may be on its way.
+    /// Only one part is on its way at a time: until then there is no next.
     pub fn take_part(&mut self, complete_at: Option<Timestamp>) -> Option<Part> {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() || self.on_its_way > 0 {
             return None;
         }
         let room = self.fold_length - self.durable % self.fold_length;
         let length = (self.pending.len() as u64).min(room);
         let to = self.durable + length;
+        self.on_its_way = length;
         let bytes = self.pending.split_to(length as usize).freeze();
         let moments = self.moments_before(to);
         // What is complete is only known of everything received, so a part with more behind it does not say.
@@ -169,6 +173,7 @@ impl LogWriter {
             self.fold = Some(Fold::default());
         }
         self.durable = part.range.to;
+        self.on_its_way = 0;
         let fold = self.fold.as_mut()?;
         fold.bytes.extend_from_slice(&part.bytes);
         fold.moments.append(&part.moments);

@@ -94,6 +94,23 @@ async fn heads_say_what_lies_where() {
 }
 
 #[tokio::test]
+async fn more_may_arrive_while_a_part_is_on_its_way() {
+    let (vault, _folder) = new_vault().await;
+    let mut writer = LogWriter::resume(&vault, &source(), 1, Some(0), FOLD).await.unwrap();
+    let bytes: Vec<u8> = (0..100).map(byte_at).collect();
+    writer.push(0, &bytes[..60]).unwrap();
+    let part = writer.take_part(None).unwrap();
+    writer.push(60, &bytes[60..]).unwrap();
+    assert_eq!((writer.durable(), writer.received()), (0, 100));
+    assert!(writer.take_part(None).is_none(), "one at a time");
+    writer.durable_now(part.put().await.unwrap());
+    assert_eq!((writer.durable(), writer.received()), (60, 100));
+    let part = writer.take_part(None).unwrap();
+    writer.durable_now(part.put().await.unwrap());
+    whole(&LogIndex::load(&vault, &source()).await.unwrap(), 0, 100).await;
+}
+
+#[tokio::test]
 async fn a_jump_is_refused_and_a_repetition_skipped() {
     let (vault, _folder) = new_vault().await;
     let mut writer = LogWriter::resume(&vault, &source(), 1, Some(1000), FOLD).await.unwrap();

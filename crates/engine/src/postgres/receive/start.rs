@@ -46,7 +46,7 @@ pub(super) async fn find(
                 what: format!("the vault's log reaches it, and the server's ends at {} on the same timeline {newest}", system.position),
             });
         }
-        let gone = slot.restart_lsn.is_some_and(|restart| restart > end);
+        let gone = slot.restart_lsn.is_some_and(|restart| restart.align_down(segment_bytes) > end);
         return Ok(match gone {
             false => Start { timeline: newest, position: None, gap: None },
             true => Start { timeline: newest, position: Some(oldest), gap: Some(gap(oldest, "the slot does not keep it any more")) },

@@ -1,0 +1,80 @@
+//! `/sources`: protecting, looking, backing up, restoring, expiring.
+
+use api::{BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView, TimelineView};
+use axum::Json;
+use axum::extract::{FromRequest, Path, Request, State};
+use serde::de::DeserializeOwned;
+use vault::backup::catalog;
+use vault::names::{BackupId, SourceName};
+
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::{operation, source, views};
+
+/// A JSON body whose mistakes are told in our own shape.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>> {
+        let bytes = axum::body::Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|e| Error::Ask(format!("the request has no readable body: {e}")))?;
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        serde_json::from_slice(bytes).map(Body).map_err(|e| Error::Ask(format!("the request is not understood: {e}")))
+    }
+}
+
+pub(super) async fn protect(State(daemon): State<Daemon>, Body(ask): Body<ProtectAsk>) -> Result<Json<ProtectAnswer>> {
+    source::protect(&daemon, &ask).await.map(Json)
+}
+
+pub(super) async fn unprotect(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
+    source::unprotect(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<SourceView>> {
+    views::source(&daemon, &daemon.source(&name)?).await.map(Json)
+}
+
+pub(super) async fn timeline(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<TimelineView>> {
+    views::timeline(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn backup(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<BackupAsk>) -> Result<Json<Operation>> {
+    operation::backup::begin(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn restore(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<RestoreAsk>) -> Result<Json<Operation>> {
+    operation::restore::begin(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn plan(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<RestoreAsk>) -> Result<Json<RestorePlan>> {
+    operation::restore::plan(&daemon, &name, &ask).await.map(Json)
+}
+
+
+pub(super) async fn pin(
+    State(daemon): State<Daemon>,
+    Path((name, backup)): Path<(String, String)>,
+    Body(ask): Body<PinAsk>,
+) -> Result<Json<()>> {
+    let (source, id) = backup_named(&daemon, &name, &backup).await?;
+    catalog::pin(&daemon.vault, &source, &id, &ask.why).await?;
+    Ok(Json(()))
+}
+
+pub(super) async fn unpin(State(daemon): State<Daemon>, Path((name, backup)): Path<(String, String)>) -> Result<Json<()>> {
+    let (source, id) = backup_named(&daemon, &name, &backup).await?;
+    catalog::unpin(&daemon.vault, &source, &id).await?;
+    Ok(Json(()))
+}
+
+/// By id or by label.
+async fn backup_named(daemon: &Daemon, name: &str, backup: &str) -> Result<(SourceName, BackupId)> {
+    let source: SourceName = name.parse()?;
+    let backups = catalog::backups(&daemon.vault, &source).await?;
+    let found = catalog::find(&backups, backup).map(|found| found.id.clone());
+    let id = found.ok_or_else(|| Error::Unknown { what: "backup", name: backup.to_owned() })?;
+    Ok((source, id))
+}

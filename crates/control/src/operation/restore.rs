@@ -1,0 +1,106 @@
+//! A restore beside the live cluster, as an operation; and its plan.
+
+use std::sync::Arc;
+
+use api::{Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use engine::postgres::restore::{RestoreRequest, restore};
+use engine::postgres::target::{Request, Resolved, Target, resolve};
+use jiff::Timestamp;
+use vault::Vault;
+use vault::names::SourceName;
+
+use super::Watch;
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::{report, views};
+
+/// What both the daemon and `recover` restore with.
+#[derive(Debug, Clone)]
+pub(crate) struct Restorer {
+    pub(crate) vault: Vault,
+    pub(crate) host: Host,
+    pub(crate) workers: usize,
+    pub(crate) server_programs: Vec<std::path::PathBuf>,
+}
+
+impl Restorer {
+    fn of(daemon: &Daemon) -> Restorer {
+        Restorer {
+            vault: daemon.vault.clone(),
+            host: daemon.host.clone(),
+            workers: daemon.config.backup.workers,
+            server_programs: daemon.config.server_programs.clone(),
+        }
+    }
+
+    /// Resolves the target, or refuses; nothing is touched.
+    pub(crate) async fn resolve(&self, source: &SourceName, ask: &RestoreAsk, live: Live) -> Result<Resolved> {
+        let request = Request { target: target(&ask.target)?, exclusive: ask.before, timeline: ask.timeline, complete_at: live };
+        Ok(resolve(&self.vault, source, &request).await?)
+    }
+
+    pub(crate) async fn run(&self, source: &SourceName, ask: &RestoreAsk, resolved: &Resolved, watch: &Arc<Watch>) -> Result<RestoreReport> {
+        let request = request(ask, self)?;
+        let steps = |step: &str| watch.step(step);
+        let restored = restore(&self.vault, source, resolved, &request, &watch.progress, &steps).await?;
+        Ok(report::of_restore(&restored, self.host.env.now()))
+    }
+}
+
+/// What the live receiver knows beyond the vault's own words.
+pub(crate) type Live = Option<(engine::postgres::Lsn, Timestamp)>;
+
+pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
+    let source: SourceName = name.parse()?;
+    let resolved = Restorer::of(daemon).resolve(&source, ask, live(daemon, name)).await?;
+    Ok(views::plan(&source, ask, &resolved))
+}
+
+pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk) -> Result<Operation> {
+    let source: SourceName = name.parse()?;
+    let restorer = Restorer::of(daemon);
+    // Refused here, before there is an operation, when it cannot be reached.
+    let resolved = restorer.resolve(&source, &ask, live(daemon, name)).await?;
+    request(&ask, &restorer)?;
+    super::begin(daemon, OperationKind::Restore, Some(name), |_, watch| async move {
+        views::to_json(&restorer.run(&source, &ask, &resolved, &watch).await?)
+    })
+    .await
+}
+
+fn live(daemon: &Daemon, name: &str) -> Live {
+    let state = daemon.source(name).ok()?.receiver.state();
+    state.complete_at.map(|time| (state.durable, time))
+}
+
+fn target(ask: &TargetAsk) -> Result<Target> {
+    Ok(match ask {
+        TargetAsk::Latest => Target::Latest,
+        TargetAsk::Time(time) => Target::Time(*time),
+        TargetAsk::Lsn(text) => {
+            Target::Lsn(text.parse().map_err(|_| Error::Ask(format!("{text:?} is not a log position such as 16/B374D848")))?)
+        }
+        TargetAsk::Xid(xid) => Target::Xid(*xid),
+        TargetAsk::Name(name) => Target::Name(name.clone()),
+        TargetAsk::Backup(id) => Target::Backup(id.clone()),
+    })
+}
+
+fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRequest> {
+    let into = std::path::PathBuf::from(&ask.into);
+    if !into.is_absolute() {
+        return Err(Error::Ask(format!("{:?} is not an absolute path", ask.into)));
+    }
+    Ok(RestoreRequest {
+        into,
+        port: ask.port,
+        delta: ask.delta,
+        tablespaces: ask.tablespaces.iter().map(|(oid, path)| (*oid, path.into())).collect(),
+        binaries: restorer.server_programs.clone(),
+        owner: ask.owner.clone(),
+        workers: restorer.workers,
+        program: restorer.host.program.clone(),
+        keep_paused: false,
+    })
+}

@@ -1,0 +1,129 @@
+//! Sources: registering one (`protect`), and what the daemon holds of each while it runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::{FindingView, ProtectAnswer, ProtectAsk};
+use engine::postgres::inspect::{self, Finding, Severity};
+use engine::postgres::receive::{Cluster, ReceiveOptions, Receiver};
+use engine::postgres::wire::Conninfo;
+use vault::names::SourceName;
+
+use crate::catalog::SourceRow;
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// A source at work.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) row: SourceRow,
+    pub(crate) cluster: Cluster,
+    pub(crate) receiver: Receiver,
+}
+
+impl Source {
+    pub(crate) fn start(daemon: &Daemon, row: SourceRow) -> Result<Source> {
+        let cluster = cluster(&row, &daemon.host)?;
+        let options = ReceiveOptions { interval: Duration::from_millis(daemon.config.log.interval_ms) };
+        let receiver = Receiver::spawn(daemon.vault.clone(), cluster.clone(), options);
+        Ok(Source { row, cluster, receiver })
+    }
+}
+
+fn cluster(row: &SourceRow, host: &Host) -> Result<Cluster> {
+    let broken = |what: &str| Error::Config { path: format!("source {} in the catalog", row.name), what: what.to_owned() };
+    Ok(Cluster {
+        source: row.name.parse()?,
+        conninfo: conninfo(&row.url, &row.slot, host)?,
+        system_identifier: row.system_identifier.parse().map_err(|_| broken("its system identifier is not a number"))?,
+        slot: row.slot.clone(),
+        data_directory: PathBuf::from(&row.data_directory),
+    })
+}
+
+/// The slot's name is also the application's, which `synchronous_standby_names` may name.
+fn conninfo(url: &str, slot: &str, host: &Host) -> Result<Conninfo> {
+    Ok(Conninfo::parse(url, &host.connection_defaults(slot))?)
+}
+
+/// Looks at a server, and registers it when nothing stands in the way: slot first, then catalog; a failure takes the slot back.
+pub(crate) async fn protect(daemon: &Daemon, ask: &ProtectAsk) -> Result<ProtectAnswer> {
+    let name: SourceName = ask.name.parse()?;
+    let slot = ask.slot.clone().unwrap_or_else(|| format!("rekindle_{}", name.as_str().replace('-', "_")));
+    if daemon.has_source(name.as_str()) {
+        return Err(Error::Taken(name.to_string()));
+    }
+    let conninfo = conninfo(&ask.url, &slot, &daemon.host)?;
+    if conninfo.password.is_some() {
+        let what = "the connection string holds a password, and a catalog is no place for one: put it into the daemon's password file (~/.pgpass, mode 0600) and leave it out";
+        return Err(Error::Ask(what.to_owned()));
+    }
+    let inspection = inspect::inspect(&conninfo).await?;
+    let answer = |registered| ProtectAnswer {
+        registered,
+        name: name.to_string(),
+        slot: slot.clone(),
+        findings: inspection.findings.iter().map(finding).collect(),
+    };
+    if !inspection.can_protect() || ask.dry_run {
+        return Ok(answer(false));
+    }
+    let facts = &inspection.facts;
+    refuse_another_cluster(daemon, &name, facts.system_identifier).await?;
+    let data_directory = facts.data_directory.clone().unwrap_or_default();
+    let row = SourceRow {
+        name: name.to_string(),
+        url: ask.url.clone(),
+        slot: slot.clone(),
+        system_identifier: facts.system_identifier.to_string(),
+        data_directory: data_directory.display().to_string(),
+        created: daemon.host.env.now().to_string(),
+    };
+    inspect::create_slot(&conninfo, &slot).await?;
+    if let Err(error) = daemon.catalog.add_source(&row).await {
+        if let Err(left) = inspect::drop_slot(&conninfo, &slot).await {
+            tracing::error!(%left, slot, "the slot could not be taken back");
+        }
+        return Err(error);
+    }
+    daemon.add_source(Source::start(daemon, row)?);
+    Ok(answer(true))
+}
+
+/// A name that has backups of one cluster in the vault is not given to another.
+async fn refuse_another_cluster(daemon: &Daemon, name: &SourceName, system_identifier: u64) -> Result<()> {
+    let backups = vault::backup::catalog::backups(&daemon.vault, name).await?;
+    let Some(newest) = backups.last() else { return Ok(()) };
+    let expected = engine::postgres::info::ClusterInfo::of(&newest.head)?.system_identifier()?;
+    match expected == system_identifier {
+        true => Ok(()),
+        false => Err(engine::Error::Foreign { found: system_identifier, expected }.into()),
+    }
+}
+
+/// Stops protecting. What is in the vault stays; the slot goes, so that the server does not keep log for nobody.
+pub(crate) async fn unprotect(daemon: &Daemon, name: &str) -> Result<()> {
+    let source = daemon.take_source(name)?;
+    source.receiver.stop().await;
+    daemon.catalog.remove_source(name).await?;
+    match inspect::drop_slot(&source.cluster.conninfo, &source.row.slot).await {
+        Ok(()) | Err(engine::Error::NoSlot(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingView {
+    FindingView {
+        severity: match finding.severity {
+            Severity::Fine => "fine",
+            Severity::Warns => "warns",
+            Severity::Blocks => "blocks",
+        }
+        .to_owned(),
+        title: finding.title.clone(),
+        why: finding.why.clone(),
+        statement: finding.statement.clone(),
+        needs_restart: finding.needs_restart,
+    }
+}

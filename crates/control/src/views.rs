@@ -1,0 +1,164 @@
+//! From what the crates below know to what goes over the wire, by hand.
+
+use api::{BackupView, GapView, LogView, RestoreAsk, RestorePlan, SourceView, Status, TimelineView, WindowView};
+use engine::postgres::Lsn;
+use engine::postgres::receive::{LogState, Phase};
+use engine::postgres::target::{Resolved, Window, windows};
+use serde::Serialize;
+use vault::backup::catalog::{self, BackupInfo};
+use vault::format::manifest::ManifestHead;
+use vault::log::read::LogIndex;
+use vault::names::SourceName;
+
+use crate::conditions;
+use crate::daemon::Daemon;
+use crate::error::Result;
+use crate::source::Source;
+
+pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
+    Ok(serde_json::to_value(value).map_err(|e| vault::Error::Internal(e.to_string()))?)
+}
+
+pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
+    BackupView {
+        id: head.backup.clone(),
+        source: head.source.clone(),
+        label: head.label.clone(),
+        parent: head.parent.clone(),
+        began: head.began,
+        ended: head.ended,
+        timeline: head.timeline,
+        log_from: Lsn(head.log_from).to_string(),
+        log_to: Lsn(head.log_to).to_string(),
+        bytes: head.totals.bytes,
+        bytes_stored: head.totals.bytes_stored,
+        pages: head.totals.pages,
+        pages_changed: head.totals.pages_changed,
+        damaged_pages: head.damaged_pages_total,
+        pinned: false,
+        proven: None,
+    }
+}
+
+fn backup(info: &BackupInfo) -> BackupView {
+    BackupView { pinned: !info.pins.is_empty(), proven: info.proven, ..backup_of_head(&info.head) }
+}
+
+fn log(state: &LogState) -> LogView {
+    let failure = state.failure.clone();
+    LogView {
+        phase: match state.phase {
+            Phase::Connecting => "connecting",
+            Phase::Streaming => "streaming",
+            Phase::Waiting => "waiting",
+            Phase::Stopped => "stopped",
+        }
+        .to_owned(),
+        timeline: state.timeline,
+        received: state.received.to_string(),
+        durable: state.durable.to_string(),
+        server_end: state.server_end.to_string(),
+        lag_bytes: state.lag_bytes(),
+        complete_at: state.complete_at,
+        last_contact: state.last_contact,
+        synchronous: state.synchronous,
+        failing_since: failure.as_ref().map(|failure| failure.0),
+        failure_code: failure.as_ref().map(|failure| failure.1.clone()),
+        failure: failure.map(|failure| failure.2),
+    }
+}
+
+pub(crate) async fn source(daemon: &Daemon, source: &Source) -> Result<SourceView> {
+    let name: SourceName = source.row.name.parse()?;
+    let backups = catalog::backups(&daemon.vault, &name).await?;
+    let state = source.receiver.state();
+    Ok(SourceView {
+        name: source.row.name.clone(),
+        url: source.cluster.conninfo.to_redacted_url(),
+        system_identifier: source.row.system_identifier.clone(),
+        slot: source.row.slot.clone(),
+        log: log(&state),
+        conditions: conditions::of(daemon, source, &state, &backups),
+        backups: backups.len(),
+        newest_backup: backups.last().map(backup),
+    })
+}
+
+pub(crate) async fn status(daemon: &Daemon) -> Result<Status> {
+    let mut sources = Vec::new();
+    for at_work in daemon.sources() {
+        sources.push(source(daemon, &at_work).await?);
+    }
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: daemon.host.env.now(),
+        vault: daemon.vault.store().location().to_owned(),
+        sources,
+        operations: daemon.running.list(),
+    })
+}
+
+pub(crate) async fn timeline(daemon: &Daemon, name: &str) -> Result<TimelineView> {
+    let source = daemon.source(name)?;
+    let source_name: SourceName = name.parse()?;
+    let backups = catalog::backups(&daemon.vault, &source_name).await?;
+    let index = LogIndex::load(&daemon.vault, &source_name).await?;
+    let state = source.receiver.state();
+    let live = state.complete_at.map(|time| (state.durable, time));
+    let windows = windows(&backups, &index, live).await?;
+    Ok(TimelineView {
+        source: name.to_owned(),
+        now: daemon.host.env.now(),
+        gaps: gaps(daemon, name, &windows).await?,
+        windows: windows.iter().map(window).collect(),
+        backups: backups.iter().map(backup).collect(),
+    })
+}
+
+fn window(window: &Window) -> WindowView {
+    WindowView {
+        timeline: window.timeline,
+        from: window.from.to_string(),
+        to: window.to.to_string(),
+        from_time: window.from_time,
+        to_time: window.to_time,
+    }
+}
+
+/// What lies between windows, with the reason where the receiver noted one.
+async fn gaps(daemon: &Daemon, name: &str, windows: &[Window]) -> Result<Vec<GapView>> {
+    let noted = daemon.catalog.gaps(name).await?;
+    let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from).map(|pair| {
+        let (before, after) = (&pair[0], &pair[1]);
+        let why = noted.iter().find(|gap| gap.position_from.parse().is_ok_and(|from: Lsn| before.to <= from && from < after.from));
+        GapView {
+            timeline: before.timeline,
+            from: before.to.to_string(),
+            to: after.from.to_string(),
+            from_time: before.to_time,
+            to_time: Some(after.from_time),
+            why: why.map(|gap| gap.why.clone()),
+        }
+    });
+    Ok(between.collect())
+}
+
+pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -> RestorePlan {
+    let head = &resolved.backup.head;
+    RestorePlan {
+        source: source.to_string(),
+        asked: resolved.asked.clone(),
+        backup: head.backup.clone(),
+        backup_label: head.label.clone(),
+        backup_ended: head.ended,
+        timeline: resolved.timeline,
+        reached: resolved.reached.to_string(),
+        last_commit: resolved.last_commit,
+        newest_commit: resolved.newest_commit,
+        commits_after: resolved.commits_after,
+        bytes: head.totals.bytes,
+        log_bytes: resolved.log_end.bytes_since(Lsn(head.log_from)),
+        major: resolved.info.major,
+        into: ask.into.clone(),
+    }
+}
