@@ -37,6 +37,9 @@ pub struct RestoreAsk {
     /// Tablespace oid → absolute path.
     #[serde(default)]
     pub tablespaces: BTreeMap<u32, String>,
+    /// Only write the files and the log they need; start no server.
+    #[serde(default)]
+    pub no_start: bool,
     /// Operating system user that owns the files, when the daemon is root.
     #[serde(default)]
     pub owner: Option<String>,

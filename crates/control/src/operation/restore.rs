@@ -101,6 +101,6 @@ fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRequest> {
         owner: ask.owner.clone(),
         workers: restorer.workers,
         program: restorer.host.program.clone(),
-        keep_paused: false,
+        start: !ask.no_start,
     })
 }

@@ -54,8 +54,9 @@ pub struct RestoreRequest {
     pub workers: usize,
     /// This program, which the server calls for each log file: `<program> wal-fetch …`.
     pub program: PathBuf,
-    /// Leave the server stopped at the target, not promoted (for looking only).
-    pub keep_paused: bool,
+    /// Without it only files are written, the log that the target needs among them; starting the server there is left to others,
+    /// who need nothing of us for it.
+    pub start: bool,
 }
 
 /// How long each part took, in seconds, in order.
@@ -109,21 +110,26 @@ pub async fn restore(
     let totals = write_files(&prepared, request, progress).await?;
     watch.step("settings");
     config::write(&prepared, resolved, request)?;
+    if !request.start {
+        watch.step("log");
+        fetch::place_log(vault, source, resolved, &prepared).await?;
+        folder::place_tail(&prepared).await?;
+        folder::mark_complete(&prepared)?;
+        let verified = Verified::default();
+        return Ok(restored(source, resolved, &prepared, totals, verified, false, progress, watch.finish()));
+    }
     folder::place_tail(&prepared).await?;
     watch.step("replay");
     let fetch = fetch::Server::start(vault, source, resolved, &prepared).await?;
     let mut sql = replay(&prepared, resolved, &fetch, progress).await?;
     watch.step("verify");
     let verified = verify::verify(&mut sql, &prepared.instance, &resolved.info).await?;
-    let promoted = !request.keep_paused;
-    if promoted {
-        watch.step("open");
-        open(&mut sql, &prepared, resolved).await?;
-    }
+    watch.step("open");
+    open(&mut sql, &prepared, resolved).await?;
     sql.close().await;
     fetch.stop().await;
     folder::mark_complete(&prepared)?;
-    Ok(restored(source, resolved, &prepared, totals, verified, promoted, progress, watch.finish()))
+    Ok(restored(source, resolved, &prepared, totals, verified, true, progress, watch.finish()))
 }
 
 /// Everything that was decided before the first write.

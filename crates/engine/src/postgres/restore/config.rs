@@ -46,7 +46,10 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
         let text = without_settings(&text, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
         put_file(&auto, text.as_bytes(), prepared.owner)?;
     }
-    put_file(&into.join(HBA), HBA_CLOSED.as_bytes(), prepared.owner)?;
+    match request.start {
+        true => put_file(&into.join(HBA), HBA_CLOSED.as_bytes(), prepared.owner)?,
+        false => let_others_in(prepared, resolved)?,
+    }
     if !into.join("pg_ident.conf").exists() {
         let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
         put_file(&into.join("pg_ident.conf"), ident.map_or("", |file| &file.content).as_bytes(), prepared.owner)?;
@@ -107,11 +110,15 @@ fn conf(prepared: &Prepared) -> String {
 }
 
 fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> String {
-    let command = format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket));
+    let (command, action) = match request.start {
+        true => (format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket)), "pause"),
+        // All the log needed lies in pg_wal.
+        false => ("/bin/false".to_owned(), "promote"),
+    };
     let mut settings = vec![
         ("restore_command", command),
         ("recovery_target_timeline", resolved.timeline.to_string()),
-        ("recovery_target_action", "pause".to_owned()),
+        ("recovery_target_action", action.to_owned()),
         ("hot_standby", "on".to_owned()),
     ];
     match resolved.stop {

@@ -59,16 +59,7 @@ impl Server {
         if let Some(user) = prepared.owner {
             std::os::unix::fs::chown(&socket, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &socket, e))?;
         }
-        let state = Arc::new(State {
-            index: super::log_index(vault, source).await?,
-            lineage: resolved.lineage.clone(),
-            segment_bytes: resolved.info.wal_segment_bytes,
-            end: resolved.log_end,
-            into: prepared.into.clone(),
-            owner: prepared.owner,
-            ahead: tokio::sync::Mutex::default(),
-            failure: Mutex::default(),
-        });
+        let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
         let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), state.segment_bytes);
         state.begin_ahead(first).await;
         let task = tokio::spawn(serve(listener, state.clone()));
@@ -122,7 +113,40 @@ async fn answer(stream: UnixStream, state: &Arc<State>) -> io::Result<()> {
     write.write_all(format!("{reply}\n").as_bytes()).await
 }
 
+/// Puts all the log that a target needs, and the histories of its timelines, into `pg_wal`.
+pub(super) async fn place_log(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<()> {
+    let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
+    for timeline in state.index.timelines().filter(|timeline| state.lineage.contains(*timeline) && state.index.has_history(*timeline)) {
+        let name = crate::postgres::wal::names::history_file_name(timeline);
+        state.deliver(&name, &Path::new("pg_wal").join(&name)).await?;
+    }
+    let (timeline, from) = (resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from));
+    let end = Lsn(resolved.log_end.0 + 1);
+    for (timeline, from, to) in state.lineage.pieces(timeline, from, end) {
+        let mut segment = Segment::at(timeline, from, state.segment_bytes);
+        while segment.start(state.segment_bytes) < to {
+            let name = segment.file_name(state.segment_bytes);
+            state.deliver(&name, &Path::new("pg_wal").join(&name)).await?;
+            segment = segment.next();
+        }
+    }
+    Ok(())
+}
+
 impl State {
+    async fn new(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<State> {
+        Ok(State {
+            index: super::log_index(vault, source).await?,
+            lineage: resolved.lineage.clone(),
+            segment_bytes: resolved.info.wal_segment_bytes,
+            end: resolved.log_end,
+            into: prepared.into.clone(),
+            owner: prepared.owner,
+            ahead: tokio::sync::Mutex::default(),
+            failure: Mutex::default(),
+        })
+    }
+
     /// Puts a file where the server wants it; false when the vault has none of that name.
     async fn deliver(self: &Arc<State>, name: &str, dest: &Path) -> Result<bool> {
         let dest = self.into.join(dest);
