@@ -33,7 +33,7 @@ pub fn report(report: &RestoreReport, view: &View) -> String {
     row(&mut text, "moved", &moved);
     row(&mut text, "time", &times(&report.durations));
     for missing in &report.not_covered {
-        row(&mut text, "not covered", missing);
+        row(&mut text, "left out", missing);
     }
     row(&mut text, "server", &server(report));
     let (socket, port, user) = (&report.socket_folder, report.port, &report.superuser);

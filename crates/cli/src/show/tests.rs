@@ -253,7 +253,7 @@ fn a_report_says_what_is_there_and_how_to_reach_it() {
  checked   142 relations in 2 databases · 366,000 pages, none bad
  moved     800 MB from the vault for 3.0 GB
  time      files 12 s · replay 8.2 s · total 20 s
- not covered postgresql.conf outside the data directory
+ left out  postgresql.conf outside the data directory
  server    PostgreSQL 15 runs on port 5433, timeline 2, accepts writes
  connect   psql -h /tmp/s -p 5433 -U postgres postgres
 ";

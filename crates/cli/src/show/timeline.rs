@@ -34,9 +34,13 @@ pub fn drawing(timeline: &TimelineView, view: &View) -> String {
     let mut text = String::new();
     line(&mut text, "", &axis.labels(view));
     line(&mut text, "log", &log(&timeline.windows, &axis));
-    line(&mut text, "backup", &backups(&timeline.backups, &axis));
+    let (drawn, is_labelled) = backups(&timeline.backups, &axis);
+    line(&mut text, "backup", &drawn);
     if timeline.backups.iter().any(|backup| backup.proven.is_some()) {
         line(&mut text, "proven", &proven(&timeline.backups, &axis));
+    }
+    if let Some(newest) = newest(&timeline.backups).filter(|_| !is_labelled) {
+        line(&mut text, "newest", &format!("◈ {}, {}", backup::name(newest), view.short_with_zone(newest.ended)));
     }
     for gap in &timeline.gaps {
         text.push_str(&format!(" gap     {}\n", gap_in_words(gap, view)));
@@ -94,23 +98,27 @@ fn cell(left: bool, right: bool) -> char {
     }
 }
 
-fn backups(backups: &[BackupView], axis: &Axis) -> String {
+fn newest(backups: &[BackupView]) -> Option<&BackupView> {
+    backups.iter().max_by_key(|backup| backup.ended)
+}
+
+/// The row, and whether the newest backup's label had room in it.
+fn backups(backups: &[BackupView], axis: &Axis) -> (String, bool) {
     let mut row = vec![' '; axis.cells];
     for backup in backups {
         row[axis.cell(backup.ended)] = '◆';
     }
-    let Some(newest) = backups.iter().max_by_key(|backup| backup.ended) else { return String::new() };
+    let Some(newest) = newest(backups) else { return (String::new(), true) };
     let at = axis.cell(newest.ended);
     row[at] = '◈';
     let label: Vec<char> = backup::name(newest).chars().collect();
-    if at + 2 + label.len() <= axis.cells {
-        row.splice(at + 2..at + 2 + label.len(), label);
-    } else if let Some(from) = at.checked_sub(label.len() + 1)
-        && row[from.saturating_sub(1)..at].iter().all(|c| *c == ' ')
-    {
+    let left = at.checked_sub(label.len() + 2).filter(|from| row[*from..at].iter().all(|cell| *cell == ' '));
+    let right = Some(at + 2).filter(|from| from + label.len() <= axis.cells);
+    let place = right.or(left.map(|from| from + 1));
+    if let Some(from) = place {
         row.splice(from..from + label.len(), label);
     }
-    row.into_iter().collect()
+    (row.into_iter().collect(), place.is_some())
 }
 
 fn proven(backups: &[BackupView], axis: &Axis) -> String {

@@ -29,8 +29,27 @@ fn shop() -> TimelineView {
 
 #[test]
 fn a_day_and_a_half() {
-    let expected = "";
+    let expected = "\
+         Fri 20 Nov      12:00            18:00            Sat 21 Nov       06:00         now 14:05
+ log     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸     ╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+ backup  ◆               ◆                      ◆                ◆               ◈
+ proven                  ✓
+ newest  ◈ before-release-41, 08:00:00 CET
+ gap     Fri 16:41:10 → Fri 19:02:55 (2 h 21 min): receiver stopped, slot had been dropped
+ any moment from Fri 19:02:55 to 14:05:30 CET can be restored (1 s ago)
+";
     assert_eq!(timeline::drawing(&shop(), &view()), expected);
+}
+
+#[test]
+fn the_newest_backup_has_its_label_where_there_is_room() {
+    let drawn = |ended: &str| {
+        let mut shop = shop();
+        shop.backups = vec![a_backup(Some("before-release-41"), ended)];
+        timeline::drawing(&shop, &view()).lines().nth(2).unwrap().trim().to_owned()
+    };
+    assert!(drawn("20T20:00:00").ends_with(" ◈ before-release-41"));
+    assert!(drawn("21T14:05:00").ends_with(" before-release-41 ◈"));
 }
 
 #[test]
