@@ -30,7 +30,7 @@ fn shop() -> TimelineView {
 #[test]
 fn a_day_and_a_half() {
     let expected = "\
-         Fri 20 Nov      12:00            18:00            Sat 21 Nov       06:00         now 14:05
+\x20        Fri 20 Nov      12:00            18:00            Sat 21 Nov       06:00         now 14:05
  log     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸     ╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
  backup  ◆               ◆                      ◆                ◆               ◈
  proven                  ✓
