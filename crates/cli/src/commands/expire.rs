@@ -23,9 +23,14 @@ pub async fn run(args: &ExpireArgs, around: &Surroundings) -> Outcome {
         print(&expire::plan(&plan, &view));
     }
     let gone = expire::expired(&plan);
-    agree(around, &format!("expire {gone} of the backups of {}", args.name), args.yes, gone == 0)?;
+    agree(around, &format!("expire {gone} of the backups of {}", args.name), args.yes || gone == 0, false)?;
     let applied = ask(args, around, &client, &keep, true).await?;
-    show(&applied, around, &view)
+    if around.global.json {
+        return show(&applied, around, &view);
+    }
+    // The plan stands above already.
+    print(&format!("✓ {}\n", expire::plan(&applied, &view).lines().last().unwrap_or("done")));
+    Ok(WELL)
 }
 
 async fn ask(
