@@ -1,25 +1,45 @@
-//! temp
-#![allow(clippy::all, clippy::disallowed_methods, clippy::disallowed_macros)]
-use control::*;
-use std::path::PathBuf;
-fn main() {
-    let a: Vec<String> = std::env::args().collect();
-    if a[1] == "wal-fetch" {
-        let (c, t) = wal_fetch(a[2].as_ref(), &a[3], &a[4]);
-        if c != 0 { eprintln!("{t}"); }
-        std::process::exit(c as i32);
+//! The program `rekindle`: a client of the daemon, and the daemon itself under `serve`. Only this crate prints, reads the
+//! environment and ends the process.
+
+// This is the binary's room: the clock, the environment, the output and the exit code are read and written here.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+// Nothing of a binary can be reached from outside; `pub` here says which module's surface it is.
+#![allow(unreachable_pub)]
+
+mod args;
+mod client;
+mod commands;
+mod control_stub;
+mod failure;
+mod logging;
+mod show;
+mod surroundings;
+mod terminal;
+mod wait;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+pub(crate) use control_stub as control;
+
+use args::Arguments;
+use surroundings::Surroundings;
+
+fn main() -> ExitCode {
+    // PostgreSQL waits for every log file: no runtime, no command line parser.
+    if let Some(code) = commands::wal_fetch::run_early(std::env::args_os()) {
+        return ExitCode::from(code);
     }
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let host = Host::system("root".into(), "/root".into(), std::env::current_exe().unwrap(), std::env::vars().collect());
-    let rt = tokio::runtime::Runtime::new().unwrap();
-    let base = PathBuf::from(&a[2]);
-    let r = rt.block_on(async {
-        if a[1] == "init" {
-            let ask = InitAsk { config: base.join("rk.toml"), vault: format!("file:{}", base.join("vault").display()), key_file: base.join("key"), data_folder: base.join("data"), socket: base.join("sock"), s3: S3Ask::default(), replace_config: false };
-            init(&ask, &host).await.map(|d| println!("{d:?}"))
-        } else {
-            serve(&base.join("rk.toml"), host, async { let _ = tokio::signal::ctrl_c().await; }).await
-        }
-    });
-    if let Err(e) = r { eprintln!("{}", serde_json::to_string_pretty(&e.body()).unwrap()); std::process::exit(1); }
+    let arguments = Arguments::parse();
+    let around = Surroundings::read(arguments.global.clone());
+    let outcome = commands::run(arguments.command, &around);
+    ExitCode::from(outcome.unwrap_or_else(|failure| {
+        let text = match around.global.json {
+            true => serde_json::to_string(&failure.body).unwrap_or_default(),
+            false => show::errors::block(&failure.body).trim_end().to_owned(),
+        };
+        terminal::note(&text);
+        failure.exit_code()
+    }))
 }

@@ -1,0 +1,115 @@
+//! What `restore` and `recover` have in common: the moment, and where it goes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{S3Args, UnlockArgs};
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Where the vault is: file:/path or s3://bucket/prefix
+    #[arg(long = "vault", value_name = "LOCATION")]
+    pub vault: String,
+    #[command(flatten)]
+    pub s3: S3Args,
+    #[command(flatten)]
+    pub unlock: UnlockArgs,
+    /// Which source; may be left out when the vault holds only one
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum To {
+    /// The newest moment in the vault
+    Latest,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which moment (one of)")]
+#[command(group = clap::ArgGroup::new("moment").required(true))]
+pub struct TargetArgs {
+    /// The newest moment in the vault
+    #[arg(long, value_enum, group = "moment")]
+    pub to: Option<To>,
+    /// RFC 3339, '2026-11-20 18:50', 02:57, '10 minutes ago', 'yesterday 14:00'; a zone may follow
+    #[arg(long, value_name = "TIME", group = "moment")]
+    pub time: Option<String>,
+    /// A position in the log, such as 16/B374D848
+    #[arg(long, value_name = "LSN", group = "moment")]
+    pub lsn: Option<String>,
+    /// A transaction
+    #[arg(long, value_name = "XID", group = "moment")]
+    pub xid: Option<u32>,
+    /// A name given with pg_create_restore_point
+    #[arg(long, visible_alias = "name", value_name = "NAME", group = "moment")]
+    pub restore_point: Option<String>,
+    /// The end of a backup, by id or label
+    #[arg(long, value_name = "BACKUP", group = "moment")]
+    pub backup: Option<String>,
+    /// Stop just before the moment
+    #[arg(long)]
+    pub before: bool,
+    /// Which timeline of the database [default: the newest that reaches the moment]
+    #[arg(long, value_name = "N")]
+    pub timeline: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where it goes")]
+pub struct WhereArgs {
+    /// The new data directory
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+    /// The port of the restored server [default: a free one]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Write only pages that differ from what lies in the directory already
+    #[arg(long)]
+    pub delta: bool,
+    /// Where a tablespace goes; once for each
+    #[arg(long = "tablespace", value_name = "OID=PATH", value_parser = tablespace)]
+    pub tablespaces: Vec<(u32, PathBuf)>,
+    /// The operating system user that owns the files, when the daemon runs as root
+    #[arg(long, value_name = "USER")]
+    pub owner: Option<String>,
+    /// Only show the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Also write the report here, as Markdown or JSON by the ending
+    #[arg(long, value_name = "FILE.md|FILE.json", value_parser = report)]
+    pub report: Option<PathBuf>,
+}
+
+fn tablespace(text: &str) -> Result<(u32, PathBuf), String> {
+    let (oid, path) = text.split_once('=').ok_or("it is OID=PATH, such as 16385=/srv/fast")?;
+    let oid = oid.parse().map_err(|_| format!("{oid:?} is not the oid of a tablespace"))?;
+    match path.starts_with('/') {
+        true => Ok((oid, PathBuf::from(path))),
+        false => Err(format!("{path:?} is not an absolute path")),
+    }
+}
+
+fn report(text: &str) -> Result<PathBuf, String> {
+    match text.ends_with(".md") || text.ends_with(".json") {
+        true => Ok(PathBuf::from(text)),
+        false => Err("a report ends in .md or .json".to_owned()),
+    }
+}

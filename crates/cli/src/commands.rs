@@ -1,0 +1,66 @@
+//! One file per command. Each reads its arguments, asks the daemon or the library, and shows the answer.
+
+mod backup;
+mod check;
+mod completions;
+mod expire;
+mod init;
+mod man;
+mod pin;
+mod protect;
+mod recover;
+mod restore;
+mod serve;
+mod status;
+mod timeline;
+mod unlock;
+mod unprotect;
+mod vault_dump;
+mod vault_key;
+pub mod wal_fetch;
+
+use crate::args::{Command, VaultCommand};
+use crate::client::Client;
+use crate::failure::{Failure, Outcome};
+use crate::surroundings::Surroundings;
+
+pub fn run(command: Command, around: &Surroundings) -> Outcome {
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::WalFetch(args) => Ok(wal_fetch::run(&args.socket, &args.name, &args.dest)),
+        other => {
+            let mut runtime = match other {
+                Command::Serve(_) | Command::Recover(_) => tokio::runtime::Builder::new_multi_thread(),
+                _ => tokio::runtime::Builder::new_current_thread(),
+            };
+            let runtime = runtime.enable_all().build().map_err(|error| Failure::internal("no runtime", error))?;
+            runtime.block_on(Box::pin(dispatch(other, around)))
+        }
+    }
+}
+
+async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(&args, around).await,
+        Command::Serve(args) => serve::run(&args, around).await,
+        Command::Protect(args) => protect::run(&args, around).await,
+        Command::Unprotect(args) => unprotect::run(&args, around).await,
+        Command::Status(args) => status::run(&args, around).await,
+        Command::Timeline(args) => timeline::run(&args, around).await,
+        Command::Backup(args) => backup::run(&args, around).await,
+        Command::Restore(args) => restore::run(&args, around).await,
+        Command::Check(args) => check::run(&args, around).await,
+        Command::Expire(args) => expire::run(&args, around).await,
+        Command::Pin(args) => pin::pin(&args, around).await,
+        Command::Unpin(args) => pin::unpin(&args, around).await,
+        Command::Recover(args) => recover::run(&args, around).await,
+        Command::Vault(VaultCommand::Key(command)) => vault_key::run(&command, around).await,
+        Command::Vault(VaultCommand::Dump(args)) => vault_dump::run(&args, around).await,
+        Command::Completions(_) | Command::Man(_) | Command::WalFetch(_) => unreachable!("needs no runtime"),
+    }
+}
+
+fn client(around: &Surroundings) -> Result<Client, Failure> {
+    Client::new(&around.socket())
+}

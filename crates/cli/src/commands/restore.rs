@@ -1,0 +1,94 @@
+//! `rekindle restore`: the plan, an agreement, the restore, the report. `recover` shares all but who does the work.
+
+use std::path::{Path, PathBuf};
+
+use api::{RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use jiff::Zoned;
+
+use crate::args::{RestoreArgs, TargetArgs, WhereArgs};
+use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
+use crate::show::restore;
+use crate::surroundings::Surroundings;
+use crate::terminal::{agree, note, print, print_json};
+use crate::{wait, when};
+
+pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
+    let client = super::client(around)?;
+    let ask = ask(&args.target, &args.place, &around.view().now)?;
+    let plan = client.restore_plan(&args.name, &ask).await?;
+    if !go_ahead(&plan, &args.place, around)? {
+        return Ok(WELL);
+    }
+    let begun = client.restore(&args.name, &ask).await?;
+    let result = wait::until_over(around, &client, begun).await?;
+    finish(&wait::read(&result)?, &args.place, around)
+}
+
+pub fn ask(target: &TargetArgs, place: &WhereArgs, now: &Zoned) -> Result<RestoreAsk, Failure> {
+    let tablespaces = place.tablespaces.iter().map(|(oid, path)| Ok((*oid, text(path)?)));
+    Ok(RestoreAsk {
+        target: moment(target, now)?,
+        before: target.before,
+        timeline: target.timeline,
+        into: text(&absolute(&place.into)?)?,
+        port: place.port,
+        delta: place.delta,
+        tablespaces: tablespaces.collect::<Result<_, Failure>>()?,
+        owner: place.owner.clone(),
+    })
+}
+
+fn moment(target: &TargetArgs, now: &Zoned) -> Result<TargetAsk, Failure> {
+    if let Some(time) = &target.time {
+        return Ok(TargetAsk::Time(when::parse(time, now)?));
+    }
+    let lsn = target.lsn.clone().map(TargetAsk::Lsn);
+    let xid = target.xid.map(TargetAsk::Xid);
+    let name = target.restore_point.clone().map(TargetAsk::Name);
+    let backup = target.backup.clone().map(TargetAsk::Backup);
+    Ok(lsn.or(xid).or(name).or(backup).unwrap_or(TargetAsk::Latest))
+}
+
+/// Shows the plan. False when that was all that was asked for. Writing over a directory that is there needs a person's word.
+pub fn go_ahead(plan: &RestorePlan, place: &WhereArgs, around: &Surroundings) -> Result<bool, Failure> {
+    match (around.global.json, place.dry_run) {
+        (true, true) => print_json(plan)?,
+        (true, false) => {}
+        (false, true) => print(&restore::plan(plan, &around.view())),
+        (false, false) => note(&restore::plan(plan, &around.view())),
+    }
+    if place.dry_run {
+        return Ok(false);
+    }
+    agree(around, &format!("restore {} into {}", plan.source, plan.into), place.yes, !place.delta)?;
+    Ok(true)
+}
+
+pub fn finish(report: &RestoreReport, place: &WhereArgs, around: &Surroundings) -> Outcome {
+    if let Some(path) = &place.report {
+        write(path, report)?;
+    }
+    match around.global.json {
+        true => print_json(report)?,
+        false => print(&restore::report(report, &around.view())),
+    }
+    Ok(if restore::is_well(report) { WELL } else { NOT_ALL_WELL })
+}
+
+fn write(path: &Path, report: &RestoreReport) -> Result<(), Failure> {
+    let text = match path.extension().is_some_and(|ending| ending == "json") {
+        true => serde_json::to_string_pretty(report).map_err(|error| Failure::internal("cannot write JSON", error))?,
+        false => report.markdown.clone(),
+    };
+    std::fs::write(path, text).map_err(|error| Failure::file("write", path, error))
+}
+
+/// The daemon stands elsewhere: a relative path means the reader's.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::file("find", path, error))
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let wrong = || Failure::input(format!("{} is not valid UTF-8", path.display()), "choose another path");
+    path.to_str().map(str::to_owned).ok_or_else(wrong)
+}

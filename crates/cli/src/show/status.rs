@@ -1,0 +1,88 @@
+//! How everything stands: one line per source, what somebody should know below it.
+
+use api::{Operation, SourceView, Status};
+
+use super::{View, backup, progress, units};
+
+pub fn all(status: &Status, view: &View) -> String {
+    let mut text = format!("Rekindle {} · vault {}\n\n", status.version, status.vault);
+    if status.sources.is_empty() {
+        text.push_str("Nothing is protected yet.\n    rekindle protect postgres:///DATABASE --name NAME\n");
+    }
+    let width = status.sources.iter().map(|source| source.name.chars().count()).max().unwrap_or(0);
+    for source in &status.sources {
+        text.push_str(&line(source, width, view));
+    }
+    for operation in &status.operations {
+        text.push_str(&running(operation, view));
+    }
+    text
+}
+
+/// One source, with more about its log.
+pub fn one(source: &SourceView, view: &View) -> String {
+    let log = &source.log;
+    let mut text = line(source, source.name.chars().count(), view);
+    let mut row = |name: &str, value: String| text.push_str(&format!("    {name:<9} {value}\n"));
+    row("server", format!("{} · system {}", source.url, source.system_identifier));
+    let commits = if log.synchronous { " · commits wait for the vault" } else { "" };
+    let lag = units::bytes(log.lag_bytes);
+    row("log", format!("timeline {} · durable to {} · {lag} behind{commits}", log.timeline, log.durable));
+    let contact = log.last_contact.map_or("never".to_owned(), |at| view.ago(at));
+    row("slot", format!("{} · last contact {contact}", source.slot));
+    if let Some(failure) = &log.failure {
+        let since = log.failing_since.map_or(String::new(), |since| format!(" since {}", view.short_with_zone(since)));
+        let code = log.failure_code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
+        row("failing", format!("{failure}{code}{since}"));
+    }
+    text
+}
+
+fn line(source: &SourceView, width: usize, view: &View) -> String {
+    let log = &source.log;
+    let mut parts = vec![log.phase.clone()];
+    parts.push(match log.complete_at {
+        Some(at) => format!("any moment up to {} can be restored ({})", view.short_with_zone(at), view.ago(at)),
+        None => "no moment is known to be complete yet".to_owned(),
+    });
+    parts.push(match &source.newest_backup {
+        Some(newest) => format!(
+            "{}, newest {} {}",
+            units::counted(source.backups as u64, "backup", "backups"),
+            backup::name(newest),
+            view.ago(newest.ended)
+        ),
+        None => "no backup".to_owned(),
+    });
+    let mut text = format!("{} {:<width$}  {}\n", mark(source), source.name, parts.join(" · "));
+    for condition in &source.conditions {
+        let mark = if condition.severity == "critical" { '✗' } else { '!' };
+        let since = condition.since.map_or(String::new(), |at| format!(" (since {})", view.short_with_zone(at)));
+        text.push_str(&format!("    {mark} {}{since}\n", condition.text));
+        if !condition.advice.is_empty() {
+            text.push_str(&format!("      {}\n", condition.advice));
+        }
+    }
+    text
+}
+
+/// The worst of what is known: ✗ when data may be lost, ! when a person is needed.
+fn mark(source: &SourceView) -> char {
+    let is_critical = source.conditions.iter().any(|condition| condition.severity == "critical");
+    match (is_critical, source.conditions.is_empty()) {
+        (true, _) => '✗',
+        (false, false) => '!',
+        (false, true) => '✓',
+    }
+}
+
+fn running(operation: &Operation, view: &View) -> String {
+    let kind = kind(operation);
+    let name = operation.source.as_deref().map_or(kind.clone(), |source| format!("{kind} of {source}"));
+    let line = progress::plain(&name, &operation.step, &operation.progress);
+    format!("▶ {line}  began {} · operation {}\n", view.ago(operation.started), operation.id)
+}
+
+pub fn kind(operation: &Operation) -> String {
+    format!("{:?}", operation.kind).to_lowercase()
+}

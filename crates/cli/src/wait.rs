@@ -1,0 +1,75 @@
+//! Waits for an operation of the daemon. The operation does not need us: Ctrl-C once asks, twice cancels it.
+
+use std::time::Duration;
+
+use api::{Operation, OperationStatus};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::show::status;
+use crate::surroundings::Surroundings;
+use crate::terminal::Block;
+
+const POLL: Duration = Duration::from_millis(200);
+
+/// Returns what the operation resulted in.
+pub async fn until_over(around: &Surroundings, client: &Client, begun: Operation) -> Result<Value, Failure> {
+    let name = begun.source.clone().unwrap_or_else(|| status::kind(&begun));
+    let mut block = Block::new(around, &name);
+    let over = watch(client, begun, &mut block).await;
+    block.end();
+    result(over?)
+}
+
+pub fn read<T: DeserializeOwned>(result: &Value) -> Result<T, Failure> {
+    T::deserialize(result).map_err(|error| Failure::answer("the operation", error))
+}
+
+async fn watch(client: &Client, begun: Operation, block: &mut Block) -> Result<Operation, Failure> {
+    let mut operation = begun;
+    let mut interrupts = 0;
+    while !operation.status.is_over() {
+        block.show(&operation.step, &operation.progress);
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => operation = client.operation(&operation.id).await?,
+            _ = tokio::signal::ctrl_c() => {
+                interrupts += 1;
+                interrupted(client, &operation, block, interrupts).await?;
+            }
+        }
+    }
+    Ok(operation)
+}
+
+async fn interrupted(client: &Client, operation: &Operation, block: &Block, times: u32) -> Result<(), Failure> {
+    let what = status::kind(operation);
+    match times {
+        1 => block.say(&format!(
+            "The {what} goes on in the daemon (operation {}). Ctrl-C again cancels it; closing this terminal does not.",
+            operation.id
+        )),
+        2 => {
+            block.say(&format!("Cancelling the {what} …"));
+            client.cancel(&operation.id).await?;
+        }
+        _ => return Err(Failure::cancelled(&format!("waiting for {what} {}", operation.id))),
+    }
+    Ok(())
+}
+
+fn result(operation: Operation) -> Result<Value, Failure> {
+    let what = status::kind(&operation);
+    match operation.status {
+        OperationStatus::Succeeded | OperationStatus::Running => Ok(operation.result.unwrap_or(Value::Null)),
+        OperationStatus::Cancelled => Err(Failure::cancelled(&format!("the {what}"))),
+        OperationStatus::Failed => Err(match operation.error {
+            Some(error) => error.into(),
+            None => Failure::internal(&format!("the {what} failed and did not say why"), operation.id),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
