@@ -162,7 +162,8 @@ impl fmt::Debug for Compressor {
 
 impl Compressor {
     pub fn new(level: i32) -> Result<Compressor> {
-        let zstd = zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd level {level}: {e}")))?;
+        let zstd =
+            zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd level {level}: {e}")))?;
         Ok(Compressor { zstd })
     }
 }
@@ -271,7 +272,12 @@ impl FrameHead {
         let (stored, raw) = (word(0), word(4));
         let class = Class::from_byte(head[9]);
         match class {
-            Some(class) if head[8] <= 1 && raw <= FRAME_RAW_MAX && stored as usize >= TAG_LENGTH && stored <= FRAME_RAW_MAX * 2 => {
+            Some(class)
+                if head[8] <= 1
+                    && raw <= FRAME_RAW_MAX
+                    && stored as usize >= TAG_LENGTH
+                    && stored <= FRAME_RAW_MAX * 2 =>
+            {
                 Ok(FrameHead { stored, raw, codec: head[8], class, bytes: *head })
             }
             _ => Err(Error::damaged(object, "a frame's head makes no sense")),

@@ -134,7 +134,8 @@ impl LogIndex {
         let mut next = first_overlapping(objects, range.from);
         while at < range.to {
             let candidates = objects[next..].iter().take_while(|object| object.range.from <= at);
-            let Some(best) = candidates.filter(|object| object.range.to > at).max_by_key(|object| object.range.to) else {
+            let Some(best) = candidates.filter(|object| object.range.to > at).max_by_key(|object| object.range.to)
+            else {
                 break;
             };
             at = best.range.to;
@@ -157,7 +158,12 @@ impl LogIndex {
             bytes.extend_from_slice(&stretch[from..to]);
         }
         if bytes.len() as u64 != range.to - range.from {
-            return Err(Error::NotFound(format!("log of {} on timeline {} behind {:X}", self.source, range.timeline, range.from + bytes.len() as u64)));
+            return Err(Error::NotFound(format!(
+                "log of {} on timeline {} behind {:X}",
+                self.source,
+                range.timeline,
+                range.from + bytes.len() as u64
+            )));
         }
         Ok(bytes)
     }
@@ -186,7 +192,9 @@ impl LogIndex {
         let end = HEADER_LENGTH + FRAME_HEADER_LENGTH + frame.stored as usize;
         let bytes = match guess.get(HEADER_LENGTH..end) {
             Some(bytes) => bytes.to_vec(),
-            None => self.vault.store().get_range(&text, HEADER_LENGTH as u64..end as u64).await.map_err(damaged)?.to_vec(),
+            None => {
+                self.vault.store().get_range(&text, HEADER_LENGTH as u64..end as u64).await.map_err(damaged)?.to_vec()
+            }
         };
         let raw = opener.open(HEADER_LENGTH as u64, &bytes, Class::Head)?;
         serde_json::from_slice(&raw).map_err(|e| Error::malformed(text, e.to_string()))

@@ -87,8 +87,7 @@ fn pages(count: usize, seed: u64) -> Vec<u8> {
 
 async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> (BackupId, ManifestHead) {
     let source: SourceName = "shop".parse().unwrap();
-    let mut writer =
-        BackupWriter::begin(vault, source, parent, WriteOptions::default(), Arc::default()).await.unwrap();
+    let mut writer = BackupWriter::begin(vault, source, parent, WriteOptions::default(), Arc::default()).await.unwrap();
     let tree = tree.clone();
     let tail = MemoryTree::default();
     tail.set("global/pg_control", vec![7; 8192]);
@@ -111,7 +110,12 @@ async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> 
     (id, writer.commit(commit).await.unwrap())
 }
 
-async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: bool) -> (BTreeMap<Vec<String>, Vec<u8>>, u64) {
+async fn restored(
+    vault: &Vault,
+    id: &BackupId,
+    into: &std::path::Path,
+    delta: bool,
+) -> (BTreeMap<Vec<String>, Vec<u8>>, u64) {
     let reader = Arc::new(BackupReader::open(vault, &"shop".parse().unwrap(), id).await.unwrap());
     let root = into.to_owned();
     tokio::task::spawn_blocking(move || {
@@ -119,7 +123,8 @@ async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: b
         let options = RestoreOptions { workers: 2, delta, owner: None };
         let progress = Arc::new(Progress::default());
         let totals =
-            restore_tree(&reader, &place, &[root.clone()], &options, &Handle::current(), &progress).unwrap();
+            restore_tree(&reader, &place, std::slice::from_ref(&root), &options, &Handle::current(), &progress)
+                .unwrap();
         let tail = Handle::current().block_on(reader.tail()).unwrap();
         assert_eq!(read_file(&reader, tail.last().unwrap(), &Handle::current()).unwrap(), vec![7; 8192]);
         let mut files = BTreeMap::new();
