@@ -32,6 +32,8 @@ use crate::names::Name;
 pub const HEADER_LENGTH: usize = 64;
 pub const FRAME_HEADER_LENGTH: usize = 12;
 pub const TAG_LENGTH: usize = 16;
+/// The end frame: an empty one.
+pub const END_LENGTH: usize = FRAME_HEADER_LENGTH + TAG_LENGTH;
 /// Nothing we write is larger when opened; a frame that says so is refused before memory is taken.
 pub const FRAME_RAW_MAX: u32 = 64 << 20;
 const MAGIC: &[u8; 8] = b"REKINDLE";

@@ -1,6 +1,8 @@
 //! Integration tests of the vault: with real servers, in one binary.
 
 mod backup;
+mod check;
 mod log;
 mod stores;
 mod support;
+mod tree;
