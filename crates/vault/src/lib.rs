@@ -4,6 +4,7 @@ pub mod backup;
 pub mod check;
 pub mod env;
 pub mod error;
+pub mod expire;
 pub mod format;
 pub mod keys;
 pub mod log;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod expire;
 mod log;
 mod stores;
 mod support;

@@ -1,9 +1,14 @@
 //! What the tests here share: a new vault in a folder of its own, with the machine's clock and chance or with made-up ones.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use vault::backup::write::{BackupWriter, Commit, WriteOptions};
@@ -12,8 +17,8 @@ use vault::format::manifest::ManifestHead;
 use vault::keys::{Lock, Slot, new_key_file};
 use vault::log::write::LogWriter;
 use vault::names::{BackupId, SourceName};
-use vault::store::{Location, SharedStore};
-use vault::{Env, Vault};
+use vault::store::{Location, ObjectInfo, SharedStore, Store};
+use vault::{Env, Error, Result, Vault};
 
 use crate::tree::MemoryTree;
 
@@ -134,6 +139,71 @@ pub(crate) async fn receive(vault: &Vault, to: u64, step: u64, fold: u64) {
             if let Some(fold) = writer.durable_now(durable) {
                 fold.put().await.unwrap();
             }
+        }
+    }
+}
+
+/// A store whose clock is the fake one, and that can be told to keep everything, as under object lock.
+#[derive(Debug)]
+pub(crate) struct ClockedStore {
+    inner: SharedStore,
+    clock: Arc<FakeClock>,
+    put: Arc<Mutex<HashMap<String, Timestamp>>>,
+    pub(crate) locked: AtomicBool,
+}
+
+impl ClockedStore {
+    pub(crate) fn new(inner: SharedStore, clock: Arc<FakeClock>) -> ClockedStore {
+        ClockedStore { inner, clock, put: Arc::default(), locked: AtomicBool::new(false) }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for ClockedStore {
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+
+    async fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
+        self.inner.put_new(name, bytes).await?;
+        self.put.lock().unwrap().insert(name.to_owned(), self.clock.now());
+        Ok(())
+    }
+
+    async fn get(&self, name: &str) -> Result<Bytes> {
+        self.inner.get(name).await
+    }
+
+    async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Bytes> {
+        self.inner.get_range(name, range).await
+    }
+
+    async fn size(&self, name: &str) -> Result<u64> {
+        self.inner.size(name).await
+    }
+
+    fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo>> {
+        self.list_after(prefix, "")
+    }
+
+    fn list_after(&self, prefix: &str, after: &str) -> BoxStream<'static, Result<ObjectInfo>> {
+        let put = self.put.clone();
+        let dated = move |object: ObjectInfo| {
+            let modified = put.lock().unwrap().get(&object.name).copied().unwrap_or(object.modified);
+            ObjectInfo { modified, ..object }
+        };
+        self.inner.list_after(prefix, after).map_ok(dated).boxed()
+    }
+
+    async fn delete(&self, name: &str) -> Result<()> {
+        match self.locked.load(Ordering::SeqCst) {
+            true => Err(Error::Store {
+                action: "deleting",
+                object: name.into(),
+                source: "under lock".into(),
+                permanent: true,
+            }),
+            false => self.inner.delete(name).await,
         }
     }
 }
