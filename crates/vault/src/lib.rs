@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod check;
+pub mod dump;
 pub mod env;
 pub mod error;
 pub mod expire;

@@ -49,7 +49,7 @@ impl House {
             self.tree.change("base/1/16384", day as usize, day as u8 + 1);
             self.tree.set("base/1/9", pages(40, 100 + day));
             let log = (day * FOLD + 10, day * FOLD + 500);
-            receive(&self.vault, day * FOLD + 40_000, 9000, FOLD).await;
+            receive(&self.vault, day * FOLD + 40_000, 40_000, FOLD).await;
             let (id, _) = store(&self.vault, &self.tree, self.backups.last().cloned(), log).await;
             self.backups.push(id);
         }

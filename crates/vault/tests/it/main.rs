@@ -2,7 +2,9 @@
 
 mod backup;
 mod check;
+mod dump;
 mod expire;
+mod golden;
 mod log;
 mod stores;
 mod support;

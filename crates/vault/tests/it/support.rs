@@ -165,9 +165,9 @@ impl Store for ClockedStore {
     }
 
     async fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
-        self.inner.put_new(name, bytes).await?;
-        self.put.lock().unwrap().insert(name.to_owned(), self.clock.now());
-        Ok(())
+        // Before it can be listed.
+        self.put.lock().unwrap().entry(name.to_owned()).or_insert_with(|| self.clock.now());
+        self.inner.put_new(name, bytes).await
     }
 
     async fn get(&self, name: &str) -> Result<Bytes> {
