@@ -78,8 +78,8 @@ impl From<ErrorBody> for Failure {
     }
 }
 
-impl From<crate::control::Error> for Failure {
-    fn from(error: crate::control::Error) -> Failure {
+impl From<control::Error> for Failure {
+    fn from(error: control::Error) -> Failure {
         error.body().into()
     }
 }

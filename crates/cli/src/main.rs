@@ -9,7 +9,6 @@
 mod args;
 mod client;
 mod commands;
-mod control_stub;
 mod failure;
 mod logging;
 mod show;
@@ -21,7 +20,6 @@ mod when;
 use std::process::ExitCode;
 
 use clap::Parser;
-pub(crate) use control_stub as control;
 
 use args::Arguments;
 use surroundings::Surroundings;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::args::GlobalArgs;
-use crate::control::{Config, Host};
+use control::{Config, Host};
 use crate::failure::Failure;
 use crate::show::View;
 

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use vault::error::{Code, Kind, code, kind_of};
 
 /// Every code of this crate: RK-3xxx.
-pub const CODES: &[Code] = &[
+pub(crate) const CODES: &[Code] = &[
     code("RK-3001", Kind::Input, "the configuration file or a setting in it is not valid"),
     code("RK-3002", Kind::Input, "a file or folder that the daemon needs cannot be used"),
     code("RK-3003", Kind::Refused, "another daemon uses this data folder"),

@@ -18,6 +18,7 @@ mod sources;
 fn router(daemon: Daemon) -> Router {
     let api = Router::new()
         .route("/status", get(operations::status))
+        .route("/check", post(operations::check))
         .route("/operations", get(operations::list))
         .route("/operations/{id}", get(operations::show))
         .route("/operations/{id}/cancel", post(operations::cancel))
@@ -27,7 +28,8 @@ fn router(daemon: Daemon) -> Router {
         .route("/sources/{name}/backups", post(sources::backup))
         .route("/sources/{name}/backups/{backup}/pin", post(sources::pin).delete(sources::unpin))
         .route("/sources/{name}/restores", post(sources::restore))
-        .route("/sources/{name}/restores/plan", post(sources::plan));
+        .route("/sources/{name}/restores/plan", post(sources::plan))
+        .route("/sources/{name}/expire", post(sources::expire));
     Router::new().nest("/api/v1", api).fallback(no_such_route).with_state(daemon)
 }
 

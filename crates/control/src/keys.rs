@@ -99,5 +99,5 @@ pub async fn key_test(ask: &VaultAsk, host: &Host) -> Result<()> {
 /// Prints any object readably.
 pub async fn dump(ask: &VaultAsk, name: &str, host: &Host) -> Result<String> {
     let vault = open_vault(ask, host).await?;
-    let _ = (vault, name); Ok(String::new())
+    Ok(vault::dump::dump(&vault, name).await?)
 }

@@ -15,8 +15,8 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
 pub(crate) mod backup;
-
-
+pub(crate) mod check;
+pub(crate) mod expire;
 pub(crate) mod restore;
 
 /// How far something is; shared between who does it, who shows it and who cancels it.

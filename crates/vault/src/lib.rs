@@ -1,8 +1,11 @@
 //! The vault: an encrypted, append-only store of backups and logs on a folder or an object store. It knows no database.
 
 pub mod backup;
+pub mod check;
+pub mod dump;
 pub mod env;
 pub mod error;
+pub mod expire;
 pub mod format;
 pub mod keys;
 pub mod log;

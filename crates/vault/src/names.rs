@@ -110,7 +110,11 @@ impl FromStr for BackupId {
             && bytes[15] == b'z'
             && bytes[16] == b'-'
             && unhex::<4>(&text[17..]).is_some();
-        if shaped { Ok(BackupId(text.to_owned())) } else { Err(Error::Invalid(format!("\"{text}\" is not a backup id"))) }
+        if shaped {
+            Ok(BackupId(text.to_owned()))
+        } else {
+            Err(Error::Invalid(format!("\"{text}\" is not a backup id")))
+        }
     }
 }
 
@@ -142,7 +146,12 @@ pub enum Name {
     LogPart(SourceName, LogRange),
     LogFolded(SourceName, LogRange),
     LogHistory(SourceName, u32),
-    LogMark { source: SourceName, timeline: u32, position: u64, micros: i64 },
+    LogMark {
+        source: SourceName,
+        timeline: u32,
+        position: u64,
+        micros: i64,
+    },
     Report(SourceName, String),
     Probe(String),
 }

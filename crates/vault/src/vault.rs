@@ -102,6 +102,25 @@ impl Vault {
         read_slots(&self.inner.store).await
     }
 
+    /// Whether `vault.json` still says what this vault was opened with.
+    pub(crate) async fn check_identity(&self) -> Result<()> {
+        match read_id(&self.inner.store).await {
+            Ok(id) if id == self.id() => Ok(()),
+            Ok(_) => Err(Error::malformed(Name::Vault.to_string(), "it has another vault's id")),
+            Err(Error::NoVault(_)) => Err(Error::damaged(Name::Vault.to_string(), "it is missing")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a key slot can be read and is this vault's. Whether a key opens it takes that key.
+    pub(crate) async fn check_slot(&self, name: &str) -> Result<()> {
+        let slot = Slot::from_json(name, &self.inner.store.get(name).await?)?;
+        match slot.vault_id() == hex(&self.id()) && Name::Key(slot.id().to_owned()).to_string() == name {
+            true => Ok(()),
+            false => Err(Error::malformed(name, "it is of another vault or under another name")),
+        }
+    }
+
     /// Adds a way in: `seal` wraps the data key.
     pub async fn add_slot(&self, seal: impl FnOnce(&DataKey, &str) -> Result<Slot>) -> Result<Slot> {
         let slot = seal(&self.inner.data_key, &hex(&self.id()))?;

@@ -1,7 +1,7 @@
 //! `rekindle init`
 
 use crate::args::{InitArgs, S3Args};
-use crate::control::{InitAsk, InitDone, S3Ask, init};
+use control::{InitAsk, InitDone, S3Ask, init};
 use crate::failure::{Outcome, WELL};
 use crate::surroundings::Surroundings;
 use crate::terminal::{print, print_json};

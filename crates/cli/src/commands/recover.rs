@@ -7,7 +7,7 @@ use api::RestoreReport;
 
 use super::{init, restore, unlock};
 use crate::args::RecoverArgs;
-use crate::control::{Host, RecoverAsk, VaultAsk, Watch, recover, recover_plan};
+use control::{Host, RecoverAsk, VaultAsk, Watch, recover, recover_plan};
 use crate::failure::{Failure, Outcome, WELL};
 use crate::surroundings::Surroundings;
 use crate::terminal::Block;

@@ -17,6 +17,6 @@ pub async fn run(args: &ServeArgs, around: &Surroundings) -> Outcome {
             _ = interrupt.recv() => {}
         }
     };
-    Box::pin(crate::control::serve(&around.config(), around.host()?, shutdown)).await?;
+    Box::pin(control::serve(&around.config(), around.host()?, shutdown)).await?;
     Ok(WELL)
 }

@@ -1,7 +1,7 @@
 //! How the commands that need no daemon open a vault.
 
 use crate::args::{UnlockArgs, VaultPlaceArgs};
-use crate::control::{UnlockAsk, VaultAsk, vault_ask_from_config};
+use control::{UnlockAsk, VaultAsk, vault_ask_from_config};
 use crate::failure::Failure;
 use crate::surroundings::Surroundings;
 use crate::terminal::passphrase;

@@ -8,7 +8,7 @@ use crate::terminal::print;
 
 pub async fn run(args: &DumpArgs, around: &Surroundings) -> Outcome {
     let vault = unlock::vault(&args.place, around)?;
-    let text = crate::control::dump(&vault, &args.name, &around.host()?).await?;
+    let text = control::dump(&vault, &args.name, &around.host()?).await?;
     print(text.trim_end());
     print("\n");
     Ok(WELL)

@@ -2,7 +2,7 @@
 
 use super::unlock;
 use crate::args::{KeyAddArgs, KeyCommand, KeyRemoveArgs, VaultPlaceArgs};
-use crate::control::{KeyLockAsk, key_add, key_list, key_remove, key_test};
+use control::{KeyLockAsk, key_add, key_list, key_remove, key_test};
 use crate::failure::{Failure, Outcome, WELL};
 use crate::show::keys;
 use crate::surroundings::Surroundings;

@@ -17,7 +17,7 @@ pub fn run_early(arguments: impl IntoIterator<Item = OsString>) -> Option<u8> {
 }
 
 pub fn run(socket: &Path, name: &str, dest: &str) -> u8 {
-    let (code, why) = crate::control::wal_fetch(socket, name, dest);
+    let (code, why) = control::wal_fetch(socket, name, dest);
     if !why.is_empty() {
         note(&format!("rekindle wal-fetch {name}: {why}"));
     }

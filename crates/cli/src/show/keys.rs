@@ -1,7 +1,7 @@
 //! The ways into a vault.
 
 use super::View;
-use crate::control::KeySlotView;
+use control::KeySlotView;
 
 pub fn list(slots: &[KeySlotView], view: &View) -> String {
     let heads = ["SLOT", "KIND", "LABEL", "MADE"].map(str::to_owned);

@@ -13,6 +13,9 @@ pub(super) async fn status(State(daemon): State<Daemon>) -> Result<Json<Status>>
     views::status(&daemon).await.map(Json)
 }
 
+pub(super) async fn check(State(daemon): State<Daemon>, Body(ask): Body<CheckAsk>) -> Result<Json<Operation>> {
+    operation::check::begin(&daemon, ask).await.map(Json)
+}
 
 pub(super) async fn list(State(daemon): State<Daemon>) -> Result<Json<Vec<Operation>>> {
     operation::list(&daemon).await.map(Json)

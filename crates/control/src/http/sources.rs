@@ -53,6 +53,9 @@ pub(super) async fn plan(State(daemon): State<Daemon>, Path(name): Path<String>,
     operation::restore::plan(&daemon, &name, &ask).await.map(Json)
 }
 
+pub(super) async fn expire(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<ExpireAsk>) -> Result<Json<Operation>> {
+    operation::expire::begin(&daemon, &name, ask).await.map(Json)
+}
 
 pub(super) async fn pin(
     State(daemon): State<Daemon>,

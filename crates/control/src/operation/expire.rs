@@ -1,6 +1,8 @@
 //! Expiry, as an operation. Its result is the plan, and, when it was applied, what was removed.
 
 use api::{ExpireAsk, KeepView, Operation, OperationKind};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use vault::expire::{KeepRules, apply, plan};
 use vault::names::SourceName;
 
@@ -17,7 +19,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk) -> Result
             false => None,
             true => {
                 watch.step("applying");
-                Some(apply(&daemon.vault, &plan).await?)
+                Some(apply(&daemon.vault, &plan, watch.progress.clone()).await?)
             }
         };
         Ok(serde_json::json!({ "plan": plan, "applied": applied }))
@@ -26,11 +28,24 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk) -> Result
 }
 
 fn rules(keep: &KeepView) -> Result<KeepRules> {
-    let zone = keep.time_zone.as_deref().unwrap_or("UTC");
-    let _ = zone;
-    let some = [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly].iter().any(Option::is_some);
-    if !some && keep.within_seconds.is_none() {
-        return Err(Error::Ask("no rule says what to keep: nothing would be kept, so nothing is expired".into()));
+    let counts = [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
+    if counts.iter().all(Option::is_none) && keep.within_seconds.is_none() {
+        return Err(Error::Ask("no rule says what to keep, so nothing is expired: add --keep-last, --keep-daily or the like".into()));
     }
-    todo!()
+    let zone = match keep.time_zone.as_deref() {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).map_err(|e| Error::Ask(format!("time zone {name:?}: {e}")))?,
+    };
+    let [last, hourly, daily, weekly, monthly, yearly] = counts.map(|count| count.unwrap_or(0) as usize);
+    let mut rules = KeepRules { keep_last: last, hourly, daily, weekly, monthly, yearly, zone, ..KeepRules::default() };
+    rules.keep_within = keep.within_seconds.map(seconds).transpose()?;
+    if let Some(grace) = keep.grace_seconds {
+        rules.grace = seconds(grace)?;
+    }
+    Ok(rules)
+}
+
+fn seconds(seconds: u64) -> Result<SignedDuration> {
+    let seconds = i64::try_from(seconds).map_err(|_| Error::Ask(format!("{seconds} s is too long")))?;
+    Ok(SignedDuration::from_secs(seconds))
 }

@@ -111,7 +111,11 @@ impl BackupReader {
     }
 }
 
-pub(crate) async fn read_manifest(vault: &Vault, source: &SourceName, id: &BackupId) -> Result<(ManifestHead, ManifestTable)> {
+pub(crate) async fn read_manifest(
+    vault: &Vault,
+    source: &SourceName,
+    id: &BackupId,
+) -> Result<(ManifestHead, ManifestTable)> {
     let name = Name::Manifest(source.clone(), id.clone());
     let frames = vault.get_sealed(Kind::Manifest, &name).await.map_err(|error| match error {
         Error::NotFound(_) => Error::NotFound(format!("backup {id} of {source}")),

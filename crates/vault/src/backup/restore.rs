@@ -136,7 +136,11 @@ pub fn read_file(reader: &BackupReader, entry: &FileEntry, runtime: &Handle) -> 
     Ok(bytes)
 }
 
-fn fill(mut filler: Filler<'_>, jobs: &Mutex<mpsc::Receiver<Vec<Slice>>>, flush: &mpsc::Sender<(PathBuf, File)>) -> Result<u64> {
+fn fill(
+    mut filler: Filler<'_>,
+    jobs: &Mutex<mpsc::Receiver<Vec<Slice>>>,
+    flush: &mpsc::Sender<(PathBuf, File)>,
+) -> Result<u64> {
     let mut pages = 0;
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -227,7 +231,8 @@ impl<'a> Walk<'a> {
             }
         }
         if let Some((uid, gid)) = self.options.owner {
-            std::os::unix::fs::lchown(&path, Some(uid), Some(gid)).map_err(|e| file_error("change the owner of", &path, e))?;
+            std::os::unix::fs::lchown(&path, Some(uid), Some(gid))
+                .map_err(|e| file_error("change the owner of", &path, e))?;
         }
         Ok(())
     }

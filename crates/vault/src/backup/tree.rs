@@ -22,9 +22,14 @@ pub struct TreeEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeKind {
     Folder,
-    Link { target: String },
+    Link {
+        target: String,
+    },
     /// Both in bytes. `size` is what the file had when it was listed; growth after that is not read.
-    File { size: u64, page_size: u32 },
+    File {
+        size: u64,
+        page_size: u32,
+    },
 }
 
 /// A tree of files that may change while it is read.

@@ -85,7 +85,13 @@ struct OpenExtent {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(tree: &'a dyn Tree, page_key: [u8; 32], uploader: Arc<Uploader>, level: i32, progress: Arc<Progress>) -> Result<Worker<'a>> {
+    pub(super) fn new(
+        tree: &'a dyn Tree,
+        page_key: [u8; 32],
+        uploader: Arc<Uploader>,
+        level: i32,
+        progress: Arc<Progress>,
+    ) -> Result<Worker<'a>> {
         let packs = PackWriter::new(uploader, level)?;
         Ok(Worker { tree, page_key, packs, progress, block: vec![0; READ_BLOCK], open: OpenExtent::default() })
     }

@@ -189,7 +189,8 @@ impl BackupWriter {
             for _ in 0..self.options.workers.max(1) {
                 let (done, jobs, uploader, progress) = (done_sender.clone(), &jobs, uploader.clone(), progress.clone());
                 scope.spawn(move || {
-                    let worked = Worker::new(tree, page_key, uploader, level, progress).and_then(|w| work(w, jobs, &done));
+                    let worked =
+                        Worker::new(tree, page_key, uploader, level, progress).and_then(|w| work(w, jobs, &done));
                     if let Err(error) = worked {
                         let _ = done.send(Err(error));
                     }
@@ -330,7 +331,11 @@ struct Sink<'a> {
 }
 
 /// A worker thread: batches until there are no more.
-fn work(mut worker: Worker<'_>, jobs: &Mutex<mpsc::Receiver<Batch>>, done: &mpsc::Sender<Result<BatchDone>>) -> Result<()> {
+fn work(
+    mut worker: Worker<'_>,
+    jobs: &Mutex<mpsc::Receiver<Batch>>,
+    done: &mpsc::Sender<Result<BatchDone>>,
+) -> Result<()> {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(batch) = job else { return worker.finish() };

@@ -120,6 +120,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn end(self, what: &str) -> Decoded<()> {
-        if self.rest.is_empty() { Ok(()) } else { Err(Malformed(format!("{what}: {} bytes too many", self.rest.len()))) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed(format!("{what}: {} bytes too many", self.rest.len())))
+        }
     }
 }

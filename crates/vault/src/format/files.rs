@@ -28,9 +28,15 @@ pub enum SegmentRef {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Folder,
-    Link { target: String },
+    Link {
+        target: String,
+    },
     /// `size` and `page_size` in bytes; one map for each started `segment length` of the manifest.
-    File { size: u64, page_size: u32, segments: Vec<SegmentRef> },
+    File {
+        size: u64,
+        page_size: u32,
+        segments: Vec<SegmentRef>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,8 @@ use crate::names::Name;
 pub const HEADER_LENGTH: usize = 64;
 pub const FRAME_HEADER_LENGTH: usize = 12;
 pub const TAG_LENGTH: usize = 16;
+/// The end frame: an empty one.
+pub const END_LENGTH: usize = FRAME_HEADER_LENGTH + TAG_LENGTH;
 /// Nothing we write is larger when opened; a frame that says so is refused before memory is taken.
 pub const FRAME_RAW_MAX: u32 = 64 << 20;
 const MAGIC: &[u8; 8] = b"REKINDLE";
@@ -162,7 +164,8 @@ impl fmt::Debug for Compressor {
 
 impl Compressor {
     pub fn new(level: i32) -> Result<Compressor> {
-        let zstd = zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd level {level}: {e}")))?;
+        let zstd =
+            zstd::bulk::Compressor::new(level).map_err(|e| Error::Invalid(format!("zstd level {level}: {e}")))?;
         Ok(Compressor { zstd })
     }
 }
@@ -271,7 +274,12 @@ impl FrameHead {
         let (stored, raw) = (word(0), word(4));
         let class = Class::from_byte(head[9]);
         match class {
-            Some(class) if head[8] <= 1 && raw <= FRAME_RAW_MAX && stored as usize >= TAG_LENGTH && stored <= FRAME_RAW_MAX * 2 => {
+            Some(class)
+                if head[8] <= 1
+                    && raw <= FRAME_RAW_MAX
+                    && stored as usize >= TAG_LENGTH
+                    && stored <= FRAME_RAW_MAX * 2 =>
+            {
                 Ok(FrameHead { stored, raw, codec: head[8], class, bytes: *head })
             }
             _ => Err(Error::damaged(object, "a frame's head makes no sense")),

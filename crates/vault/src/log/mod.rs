@@ -11,6 +11,3 @@
 
 pub mod read;
 pub mod write;
-
-#[cfg(test)]
-mod tests;

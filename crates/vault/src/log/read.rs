@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::format::log::LogHead;
-use crate::format::sealed::{Class, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener};
+use crate::format::sealed::{Class, END_LENGTH, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener};
 use crate::names::{LogRange, Name, SourceName, prefix};
 use crate::vault::{Vault, missing_is_damage, parse_head};
 
@@ -77,6 +77,11 @@ impl LogIndex {
         Ok(LogIndex { vault: vault.clone(), source: source.clone(), timelines })
     }
 
+    /// For looking at single objects whose ranges are known.
+    pub(crate) fn empty(vault: &Vault, source: &SourceName) -> LogIndex {
+        LogIndex { vault: vault.clone(), source: source.clone(), timelines: BTreeMap::new() }
+    }
+
     pub fn vault(&self) -> &Vault {
         &self.vault
     }
@@ -134,7 +139,8 @@ impl LogIndex {
         let mut next = first_overlapping(objects, range.from);
         while at < range.to {
             let candidates = objects[next..].iter().take_while(|object| object.range.from <= at);
-            let Some(best) = candidates.filter(|object| object.range.to > at).max_by_key(|object| object.range.to) else {
+            let Some(best) = candidates.filter(|object| object.range.to > at).max_by_key(|object| object.range.to)
+            else {
                 break;
             };
             at = best.range.to;
@@ -157,7 +163,12 @@ impl LogIndex {
             bytes.extend_from_slice(&stretch[from..to]);
         }
         if bytes.len() as u64 != range.to - range.from {
-            return Err(Error::NotFound(format!("log of {} on timeline {} behind {:X}", self.source, range.timeline, range.from + bytes.len() as u64)));
+            return Err(Error::NotFound(format!(
+                "log of {} on timeline {} behind {:X}",
+                self.source,
+                range.timeline,
+                range.from + bytes.len() as u64
+            )));
         }
         Ok(bytes)
     }
@@ -186,10 +197,30 @@ impl LogIndex {
         let end = HEADER_LENGTH + FRAME_HEADER_LENGTH + frame.stored as usize;
         let bytes = match guess.get(HEADER_LENGTH..end) {
             Some(bytes) => bytes.to_vec(),
-            None => self.vault.store().get_range(&text, HEADER_LENGTH as u64..end as u64).await.map_err(damaged)?.to_vec(),
+            None => {
+                self.vault.store().get_range(&text, HEADER_LENGTH as u64..end as u64).await.map_err(damaged)?.to_vec()
+            }
         };
         let raw = opener.open(HEADER_LENGTH as u64, &bytes, Class::Head)?;
         serde_json::from_slice(&raw).map_err(|e| Error::malformed(text, e.to_string()))
+    }
+
+    /// Opens the end frame of an object, which stands nowhere but where the object was ended: nothing is cut off.
+    pub async fn prove_end(&self, object: &LogObject) -> Result<()> {
+        let name = self.name(object);
+        let text = name.to_string();
+        let Some(end) =
+            u64::from(object.size).checked_sub(END_LENGTH as u64).filter(|end| *end >= HEADER_LENGTH as u64)
+        else {
+            return Err(Error::damaged(text, "it is too short to have an end"));
+        };
+        let header = self.vault.store().get_range(&text, 0..HEADER_LENGTH as u64).await?;
+        let frame = self.vault.store().get_range(&text, end..end + END_LENGTH as u64).await?;
+        let mut opener = Opener::new(self.vault.keys(), Kind::Log, &name, &header)?;
+        match opener.open(end, &frame, Class::End) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::damaged(text, "its end is missing: it was cut short or grew")),
+        }
     }
 
     /// The engine's own description of where a timeline came from.

@@ -72,7 +72,13 @@ impl LogWriter {
     /// Continues a timeline where the vault's log of it ends, or begins it at `start` when there is none yet.
     ///
     /// `start` behind the end of what is there leaves a gap, on purpose and visibly: the server no longer has what lies between.
-    pub async fn resume(vault: &Vault, source: &SourceName, timeline: u32, start: Option<u64>, fold_length: u64) -> Result<LogWriter> {
+    pub async fn resume(
+        vault: &Vault,
+        source: &SourceName,
+        timeline: u32,
+        start: Option<u64>,
+        fold_length: u64,
+    ) -> Result<LogWriter> {
         let index = LogIndex::load_timeline(vault, source, timeline).await?;
         let durable = match (index.end(timeline), start) {
             (Some(end), Some(start)) => end.max(start),
@@ -167,8 +173,9 @@ impl LogWriter {
     }
 
     /// Moves the durable position behind a part. Hands out the fold that it completed.
+    #[expect(clippy::needless_pass_by_value, reason = "a part becomes durable once")]
     pub fn durable_now(&mut self, part: Durable) -> Option<FoldReady> {
-        let at_border = part.range.from % self.fold_length == 0;
+        let at_border = part.range.from.is_multiple_of(self.fold_length);
         if at_border {
             self.fold = Some(Fold::default());
         }

@@ -1,3 +1,5 @@
+//! Names come back as they were written, and nothing else is taken for one.
+
 use proptest::prelude::*;
 
 use super::*;

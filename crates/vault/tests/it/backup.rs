@@ -1,94 +1,23 @@
 //! A tree goes in, changes, goes in again, and each state comes out as it was.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use vault::Vault;
 use vault::backup::read::BackupReader;
 use vault::backup::restore::{RestoreOptions, read_file, restore_tree};
-use vault::backup::tree::{Progress, Tree, TreeEntry, TreeFile, TreeKind};
+use vault::backup::tree::Progress;
 use vault::backup::write::{BackupWriter, Commit, WriteOptions};
 use vault::format::manifest::ManifestHead;
 use vault::names::{BackupId, SourceName};
-use vault::{Result, Vault};
 
 use crate::support::new_vault;
-
-const PAGE: usize = 8192;
-
-/// Files in memory.
-#[derive(Debug, Clone, Default)]
-struct MemoryTree {
-    files: Arc<Mutex<BTreeMap<Vec<String>, Vec<u8>>>>,
-}
-
-impl MemoryTree {
-    fn set(&self, path: &str, bytes: Vec<u8>) {
-        self.files.lock().unwrap().insert(path.split('/').map(str::to_owned).collect(), bytes);
-    }
-
-    fn remove(&self, path: &str) {
-        self.files.lock().unwrap().remove(&path.split('/').map(str::to_owned).collect::<Vec<_>>());
-    }
-
-    fn change(&self, path: &str, page: usize, with: u8) {
-        let mut files = self.files.lock().unwrap();
-        let file = files.get_mut(&path.split('/').map(str::to_owned).collect::<Vec<_>>()).unwrap();
-        file[page * PAGE..][..PAGE].iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8) ^ with);
-    }
-}
-
-impl Tree for MemoryTree {
-    fn walk(&self) -> Box<dyn Iterator<Item = Result<TreeEntry>> + Send + '_> {
-        let mut entries = Vec::new();
-        let entry = |path: String, kind| TreeEntry { path, kind, mode: 0o700, uid: 0, gid: 0, modified: 0 };
-        let mut folders = std::collections::BTreeSet::new();
-        for (parts, bytes) in self.files.lock().unwrap().iter() {
-            for depth in 1..parts.len() {
-                if folders.insert(parts[..depth].to_vec()) {
-                    entries.push(Ok(entry(parts[..depth].join("/"), TreeKind::Folder)));
-                }
-            }
-            let kind = TreeKind::File { size: bytes.len() as u64, page_size: PAGE as u32 };
-            entries.push(Ok(entry(parts.join("/"), kind)));
-        }
-        Box::new(entries.into_iter())
-    }
-
-    fn open(&self, path: &str) -> io::Result<Option<Box<dyn TreeFile>>> {
-        let files = self.files.lock().unwrap();
-        let file = files.get(&path.split('/').map(str::to_owned).collect::<Vec<_>>());
-        Ok(file.map(|bytes| Box::new(MemoryFile(bytes.clone())) as Box<dyn TreeFile>))
-    }
-}
-
-struct MemoryFile(Vec<u8>);
-
-impl TreeFile for MemoryFile {
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let from = (offset as usize).min(self.0.len());
-        let length = buffer.len().min(self.0.len() - from);
-        buffer[..length].copy_from_slice(&self.0[from..from + length]);
-        Ok(length)
-    }
-}
-
-/// Pages that compress, none alike; every fifth is zeroes.
-fn pages(count: usize, seed: u64) -> Vec<u8> {
-    let mut bytes = vec![0; count * PAGE];
-    for (number, page) in bytes.chunks_mut(PAGE).enumerate().filter(|(number, _)| number % 5 != 4) {
-        page.chunks_mut(8).enumerate().for_each(|(at, word)| {
-            word.copy_from_slice(&(seed * 1_000_003 + number as u64 * 31 + at as u64 / 16).to_le_bytes());
-        });
-    }
-    bytes
-}
+use crate::tree::{MemoryTree, PAGE, pages};
 
 async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> (BackupId, ManifestHead) {
     let source: SourceName = "shop".parse().unwrap();
-    let mut writer =
-        BackupWriter::begin(vault, source, parent, WriteOptions::default(), Arc::default()).await.unwrap();
+    let mut writer = BackupWriter::begin(vault, source, parent, WriteOptions::default(), Arc::default()).await.unwrap();
     let tree = tree.clone();
     let tail = MemoryTree::default();
     tail.set("global/pg_control", vec![7; 8192]);
@@ -111,7 +40,12 @@ async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> 
     (id, writer.commit(commit).await.unwrap())
 }
 
-async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: bool) -> (BTreeMap<Vec<String>, Vec<u8>>, u64) {
+async fn restored(
+    vault: &Vault,
+    id: &BackupId,
+    into: &std::path::Path,
+    delta: bool,
+) -> (BTreeMap<Vec<String>, Vec<u8>>, u64) {
     let reader = Arc::new(BackupReader::open(vault, &"shop".parse().unwrap(), id).await.unwrap());
     let root = into.to_owned();
     tokio::task::spawn_blocking(move || {
@@ -119,7 +53,8 @@ async fn restored(vault: &Vault, id: &BackupId, into: &std::path::Path, delta: b
         let options = RestoreOptions { workers: 2, delta, owner: None };
         let progress = Arc::new(Progress::default());
         let totals =
-            restore_tree(&reader, &place, &[root.clone()], &|_| false, &options, &Handle::current(), &progress).unwrap();
+            restore_tree(&reader, &place, std::slice::from_ref(&root), &|_| false, &options, &Handle::current(), &progress)
+                .unwrap();
         let tail = Handle::current().block_on(reader.tail()).unwrap();
         assert_eq!(read_file(&reader, tail.last().unwrap(), &Handle::current()).unwrap(), vec![7; 8192]);
         let mut files = BTreeMap::new();

@@ -1,6 +1,11 @@
 //! Integration tests of the vault: with real servers, in one binary.
 
 mod backup;
+mod check;
+mod dump;
+mod expire;
+mod golden;
 mod log;
 mod stores;
 mod support;
+mod tree;

@@ -63,7 +63,12 @@ pub(super) struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    pub(super) fn new(reader: &'a Arc<BackupReader>, runtime: Handle, delta: bool, progress: Arc<Progress>) -> Filler<'a> {
+    pub(super) fn new(
+        reader: &'a Arc<BackupReader>,
+        runtime: Handle,
+        delta: bool,
+        progress: Arc<Progress>,
+    ) -> Filler<'a> {
         Filler { reader, runtime, delta, progress, opener: None, extent: None }
     }
 
@@ -131,13 +136,19 @@ impl<'a> Filler<'a> {
         let map = &slice.segment.map;
         let page_size = map.page_size as usize;
         let key = *self.reader.vault().keys().page_key();
-        let _ = rustix::fs::fadvise(file, slice.offset, std::num::NonZeroU64::new(slice.length), rustix::fs::Advice::WillNeed);
+        let _ = rustix::fs::fadvise(
+            file,
+            slice.offset,
+            std::num::NonZeroU64::new(slice.length),
+            rustix::fs::Advice::WillNeed,
+        );
         let mut differing = Vec::with_capacity(pages);
         let mut block = vec![0; (READ_BLOCK / page_size).max(1) * page_size];
         let mut done = 0;
         while done < slice.length {
             let length = (slice.length - done).min(block.len() as u64) as usize;
-            file.read_exact_at(&mut block[..length], slice.offset + done).map_err(|e| file_error("read", &slice.path, e))?;
+            file.read_exact_at(&mut block[..length], slice.offset + done)
+                .map_err(|e| file_error("read", &slice.path, e))?;
             for page in block[..length].chunks(page_size) {
                 let number = slice.first_page + differing.len();
                 let zero = page.iter().all(|byte| *byte == 0);
@@ -199,7 +210,8 @@ fn write_pages(slice: &Slice, file: &File, pages: &[Wanted], raw: &[u8], page_si
         let run = run.count();
         let start = usize::from(first.slot) * page_size;
         let bytes = raw.get(start..start + run * page_size);
-        let bytes = bytes.ok_or_else(|| Error::malformed(slice.path.display().to_string(), "an extent is shorter than its pages"))?;
+        let bytes = bytes
+            .ok_or_else(|| Error::malformed(slice.path.display().to_string(), "an extent is shorter than its pages"))?;
         write_at(slice, file, first.page, bytes).map_err(|e| file_error("write", &slice.path, e))?;
         rest = &rest[run..];
     }
@@ -228,7 +240,12 @@ fn plan_fetches(mut wanted: Vec<Wanted>) -> Vec<Fetch> {
                 fetch.end = fetch.end.max(range.end);
                 fetch.wanted.push(wanted);
             }
-            _ => fetches.push(Fetch { pack: wanted.extent.pack, start: range.start, end: range.end, wanted: vec![wanted] }),
+            _ => fetches.push(Fetch {
+                pack: wanted.extent.pack,
+                start: range.start,
+                end: range.end,
+                wanted: vec![wanted],
+            }),
         }
     }
     fetches
@@ -237,5 +254,6 @@ fn plan_fetches(mut wanted: Vec<Wanted>) -> Vec<Fetch> {
 /// One page of an opened extent.
 pub(super) fn page_of<'r>(raw: &'r [u8], slot: u8, page_size: usize, path: &str) -> Result<&'r [u8]> {
     let start = usize::from(slot) * page_size;
-    raw.get(start..start + page_size).ok_or_else(|| Error::malformed(Path::new(path).display().to_string(), "an extent is shorter than its pages"))
+    raw.get(start..start + page_size)
+        .ok_or_else(|| Error::malformed(Path::new(path).display().to_string(), "an extent is shorter than its pages"))
 }

@@ -84,7 +84,8 @@ impl Assembler {
     pub(super) fn take(&mut self, batch: &BatchDone, sink: &mut Sink<'_>) -> Result<()> {
         for piece in &batch.pieces {
             self.pass_entries();
-            let Some(Expected::Piece { file, page_size, offset, parent, segment_ends, file_ends }) = self.expected.pop_front()
+            let Some(Expected::Piece { file, page_size, offset, parent, segment_ends, file_ends }) =
+                self.expected.pop_front()
             else {
                 return Err(Error::Internal("a piece came back that nobody expected".into()));
             };
@@ -194,9 +195,9 @@ fn store_map(map: &PageMap, parent: Option<&Segment>, sink: &mut Sink<'_>) -> Re
     if map.page_count() <= INLINE_PAGES {
         return Ok(SegmentRef::Inline(map.encode()));
     }
-    let overlay = parent.and_then(|parent| parent.base.as_ref()).and_then(|(base_ref, base)| {
-        map.overlay_over(base).map(|overlay| (base_ref, overlay.encode(base_ref)))
-    });
+    let overlay = parent
+        .and_then(|parent| parent.base.as_ref())
+        .and_then(|(base_ref, base)| map.overlay_over(base).map(|overlay| (base_ref, overlay.encode(base_ref))));
     let encoded = match overlay {
         Some((base_ref, bytes)) => {
             sink.share(std::iter::once(base_ref));

@@ -38,7 +38,13 @@ impl<'a> Planner<'a> {
         parent: Option<Arc<BackupReader>>,
         runtime: Handle,
     ) -> Planner<'a> {
-        let parent = parent.map(|reader| ParentLists { reader, runtime, next_list: 0, entries: Vec::new().into_iter(), at: None });
+        let parent = parent.map(|reader| ParentLists {
+            reader,
+            runtime,
+            next_list: 0,
+            entries: Vec::new().into_iter(),
+            at: None,
+        });
         Planner { entries, parent, file: None, number: 0 }
     }
 
@@ -93,7 +99,9 @@ impl<'a> Planner<'a> {
         let segment_number = file.offset / SEGMENT_LENGTH;
         if file.offset.is_multiple_of(SEGMENT_LENGTH) {
             let stored = file.parent_segments.get(segment_number as usize);
-            file.segment = stored.and_then(|stored| self.parent.as_ref().and_then(|lists| lists.load(stored).transpose())).transpose()?;
+            file.segment = stored
+                .and_then(|stored| self.parent.as_ref().and_then(|lists| lists.load(stored).transpose()))
+                .transpose()?;
         }
         let segment_end = ((segment_number + 1) * SEGMENT_LENGTH).min(file.size);
         let length = (segment_end - file.offset).min(room.next_multiple_of(page_size));
@@ -122,7 +130,14 @@ impl<'a> Planner<'a> {
 }
 
 pub(super) fn file_entry(entry: &TreeEntry, content: Content) -> FileEntry {
-    FileEntry { path: entry.path.clone(), content, mode: entry.mode, uid: entry.uid, gid: entry.gid, modified: entry.modified }
+    FileEntry {
+        path: entry.path.clone(),
+        content,
+        mode: entry.mode,
+        uid: entry.uid,
+        gid: entry.gid,
+        modified: entry.modified,
+    }
 }
 
 /// The parent's files, read list by list as the tree advances: both are in path order.

@@ -1,3 +1,5 @@
+//! File lists round trip, keep their order, and never lead out of their folder.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What lies in stretches of log adds up.
+
 use super::*;
 
 fn at(second: i64) -> Timestamp {

@@ -1,3 +1,5 @@
+//! Manifest tables round trip and keep their order.
+
 use proptest::prelude::*;
 
 use super::*;

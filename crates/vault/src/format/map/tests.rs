@@ -1,3 +1,5 @@
+//! Page maps round trip, and whatever bytes come in are refused rather than believed.
+
 use proptest::prelude::*;
 
 use super::*;

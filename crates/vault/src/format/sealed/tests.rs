@@ -1,3 +1,5 @@
+//! What was sealed opens, and nothing else does.
+
 use super::*;
 use crate::names::PackId;
 
