@@ -87,6 +87,9 @@ pub struct WhereArgs {
     /// The operating system user that owns the files, when the daemon runs as root
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
+    /// Only write the files and the log they need; the server is started by whoever likes, and needs nothing of Rekindle
+    #[arg(long)]
+    pub no_start: bool,
     /// Only show the plan
     #[arg(long)]
     pub dry_run: bool,

@@ -35,6 +35,7 @@ pub fn ask(target: &TargetArgs, place: &WhereArgs, now: &Zoned) -> Result<Restor
         delta: place.delta,
         tablespaces: tablespaces.collect::<Result<_, Failure>>()?,
         owner: place.owner.clone(),
+        no_start: place.no_start,
     })
 }
 

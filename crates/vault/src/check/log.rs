@@ -47,8 +47,8 @@ async fn check_timeline(
 ) -> Result<u64> {
     let index = LogIndex::empty(check.vault, source);
     let (read_all, progress) = (check.options.read_data.is_some(), check.progress.clone());
-    let outcomes = stream::iter(&files.stretches).map(|(range, folded, size)| {
-        let object = LogObject { range: *range, folded: *folded, size: u32::try_from(*size).unwrap_or(u32::MAX) };
+    let outcomes = stream::iter(files.stretches.clone()).map(|(range, folded, size)| {
+        let object = LogObject { range, folded, size: u32::try_from(size).unwrap_or(u32::MAX) };
         let (index, progress) = (&index, progress.clone());
         async move {
             progress.check()?;
@@ -147,7 +147,11 @@ fn holes(wanted: LogRange, stretches: &[LogRange]) -> Vec<LogRange> {
 /// Opens small sealed objects: marks, histories, pins, proofs, tombstones, reports.
 pub(super) async fn check_notes(check: &mut Check<'_>, code: &'static str, names: &[Name]) -> Result<()> {
     let vault = check.vault;
-    let opened = stream::iter(names).map(|name| async move { (name, open_note(vault, name).await) });
+    // Owned names: a closure over borrowed ones would keep the check from being sent between threads.
+    let opened = stream::iter(names.to_vec()).map(|name| async move {
+        let outcome = open_note(vault, &name).await;
+        (name, outcome)
+    });
     let mut opened = opened.buffered(check.options.workers.max(1));
     while let Some((name, outcome)) = opened.next().await {
         match outcome {
