@@ -52,6 +52,15 @@ struct Fetch {
     wanted: Vec<Wanted>,
 }
 
+/// An extent and its raw pages.
+type OpenedExtent = (ExtentRef, Arc<Vec<u8>>);
+
+/// What a fetch will bring: bytes of a pack, or an extent that was at hand when it began.
+enum Coming {
+    Bytes(JoinHandle<Result<Bytes>>),
+    Opened(OpenedExtent),
+}
+
 pub(super) struct Filler<'a> {
     reader: &'a Arc<BackupReader>,
     runtime: Handle,
@@ -59,7 +68,7 @@ pub(super) struct Filler<'a> {
     progress: Arc<Progress>,
     /// The opener of the pack last used, and the extent last opened: neighbours in small files share both.
     opener: Option<(PackId, Opener)>,
-    extent: Option<(ExtentRef, Vec<u8>)>,
+    extent: Option<OpenedExtent>,
 }
 
 impl<'a> Filler<'a> {
@@ -81,11 +90,16 @@ impl<'a> Filler<'a> {
         let written = wanted.len() as u64 + zeroed;
         let mut fetches = plan_fetches(wanted).into_iter();
         let mut next = fetches.next().map(|fetch| self.begin(fetch));
-        while let Some((fetch, handle)) = next.take() {
+        while let Some((fetch, coming)) = next.take() {
             next = fetches.next().map(|fetch| self.begin(fetch));
-            let bytes = match handle {
-                None => Bytes::new(),
-                Some(handle) => self.runtime.block_on(handle).map_err(|e| Error::Internal(e.to_string()))??,
+            let bytes = match coming {
+                Coming::Opened(extent) => {
+                    self.extent = Some(extent);
+                    Bytes::new()
+                }
+                Coming::Bytes(handle) => {
+                    self.runtime.block_on(handle).map_err(|e| Error::Internal(e.to_string()))??
+                }
             };
             self.progress.moved(bytes.len() as u64);
             self.progress.check()?;
@@ -95,11 +109,12 @@ impl<'a> Filler<'a> {
         Ok((file, written))
     }
 
-    /// Starts a fetch in the background; none when the one extent is at hand.
-    fn begin(&self, fetch: Fetch) -> (Fetch, Option<JoinHandle<Result<Bytes>>>) {
-        let at_hand = self.extent.as_ref().is_some_and(|(extent, _)| fetch.wanted.iter().all(|w| w.extent == *extent));
-        if at_hand {
-            return (fetch, None);
+    /// Starts a fetch in the background; none when the one extent it wants is at hand.
+    fn begin(&self, fetch: Fetch) -> (Fetch, Coming) {
+        if let Some(opened) = &self.extent
+            && fetch.wanted.iter().all(|wanted| wanted.extent == opened.0)
+        {
+            return (fetch, Coming::Opened(opened.clone()));
         }
         let (vault, range) = (self.reader.vault().clone(), fetch.start..fetch.end);
         let name = Name::Pack(fetch.pack);
@@ -107,7 +122,7 @@ impl<'a> Filler<'a> {
             let bytes = vault.store().get_range(&name.to_string(), range).await;
             bytes.map_err(|error| crate::vault::missing_is_damage(&name, error))
         });
-        (fetch, Some(handle))
+        (fetch, Coming::Bytes(handle))
     }
 
     /// The pages to write, and how many pages of zeroes had to be written over something else.
@@ -171,18 +186,17 @@ impl<'a> Filler<'a> {
             let (pages, others) = rest.split_at(same_extent);
             rest = others;
             let raw = self.open(first.extent, fetch, bytes)?;
-            let written = write_pages(slice, file, pages, &raw, page_size);
-            self.extent = Some((first.extent, raw));
-            written?;
+            write_pages(slice, file, pages, &raw, page_size)?;
         }
         Ok(())
     }
 
-    /// The raw pages of an extent, out of what was fetched, or the one opened last.
-    fn open(&mut self, extent: ExtentRef, fetch: &Fetch, bytes: &Bytes) -> Result<Vec<u8>> {
-        match self.extent.take() {
-            Some((at_hand, raw)) if at_hand == extent => return Ok(raw),
-            _ => {}
+    /// The raw pages of an extent: the one opened last, or out of what was fetched.
+    fn open(&mut self, extent: ExtentRef, fetch: &Fetch, bytes: &Bytes) -> Result<Arc<Vec<u8>>> {
+        if let Some((at_hand, raw)) = &self.extent
+            && *at_hand == extent
+        {
+            return Ok(raw.clone());
         }
         let start = (u64::from(extent.offset) - fetch.start) as usize;
         let frame = bytes.get(start..start + extent.length as usize);
@@ -192,7 +206,9 @@ impl<'a> Filler<'a> {
             self.opener = Some((extent.pack, Opener::for_pack(self.reader.vault().keys(), &name)));
         }
         let (_, opener) = self.opener.as_mut().ok_or_else(|| Error::Internal("no opener".into()))?;
-        opener.open(u64::from(extent.offset), frame, PAGES)
+        let raw = Arc::new(opener.open(u64::from(extent.offset), frame, PAGES)?);
+        self.extent = Some((extent, raw.clone()));
+        Ok(raw)
     }
 
     fn write_page(&self, slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> Result<()> {
