@@ -80,8 +80,10 @@ impl Slot {
 }
 
 fn checksum(value: &Value) -> String {
-    // serde_json keeps an object's keys sorted.
-    to_hex(blake3::hash(value.to_string().as_bytes()).as_bytes())
+    // serde_json keeps an object's keys sorted, unless some crate of the build switches that off for all.
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    to_hex(blake3::hash(sorted.to_string().as_bytes()).as_bytes())
 }
 
 fn written(slot: &Slot) -> Written {

@@ -190,7 +190,12 @@ async fn a_store_that_keeps_everything_is_reported_and_no_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_on_its_way_keeps_the_packs_of_its_expired_parent() {
     let mut house = House::new().await;
-    house.days(2).await;
+    house.days(1).await;
+    // The backup that stays shares nothing with the parent: only its tombstone keeps the parent's packs.
+    house.clock.advance(DAY);
+    receive(&house.vault, 2 * FOLD, 40_000, FOLD).await;
+    let (id, _) = store(&house.vault, &house.tree, None, (FOLD, FOLD + 10)).await;
+    house.backups.push(id);
     house.clock.advance(DAY * 30);
     let parent = Some(house.backups[0].clone());
     let begun = BackupWriter::begin(&house.vault, shop(), parent, WriteOptions::default(), Arc::default());

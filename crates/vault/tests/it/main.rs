@@ -6,6 +6,7 @@ mod dump;
 mod expire;
 mod golden;
 mod log;
+mod second_reader;
 mod stores;
 mod support;
 mod tree;
