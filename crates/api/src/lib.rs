@@ -11,8 +11,8 @@ mod source;
 pub use operation::{Operation, OperationKind, OperationStatus, Progress};
 pub use restore::{RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
 pub use source::{
-    BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer, ProtectAsk,
-    SourceView, TimelineView, WindowView,
+    BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
+    ProtectAsk, SourceView, TimelineView, WindowView,
 };
 
 /// Every error, in one shape.

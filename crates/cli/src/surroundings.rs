@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::args::GlobalArgs;
-use control::{Config, Host};
 use crate::failure::Failure;
 use crate::show::View;
+use control::{Config, Host};
 
 /// Columns when nobody says.
 const WIDTH_DEFAULT: usize = 100;

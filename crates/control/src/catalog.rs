@@ -89,20 +89,25 @@ impl Catalog {
     }
 
     pub(crate) async fn begin_operation(&self, row: &OperationRow) -> Result<()> {
-        let begun = sqlx::query("INSERT INTO operation (id, kind, source, status, step, started) VALUES ($1, $2, $3, $4, $5, $6)");
+        let begun = sqlx::query(
+            "INSERT INTO operation (id, kind, source, status, step, started) VALUES ($1, $2, $3, $4, $5, $6)",
+        );
         let begun = begun.bind(&row.id).bind(&row.kind).bind(&row.source).bind(&row.status).bind(&row.step);
         Ok(begun.bind(&row.started).execute(&self.pool).await.map(drop)?)
     }
 
     pub(crate) async fn end_operation(&self, row: &OperationRow) -> Result<()> {
-        let ended = sqlx::query("UPDATE operation SET status = $1, step = $2, ended = $3, error = $4, result = $5 WHERE id = $6");
+        let ended = sqlx::query(
+            "UPDATE operation SET status = $1, step = $2, ended = $3, error = $4, result = $5 WHERE id = $6",
+        );
         let ended = ended.bind(&row.status).bind(&row.step).bind(&row.ended).bind(&row.error).bind(&row.result);
         Ok(ended.bind(&row.id).execute(&self.pool).await.map(drop)?)
     }
 
     /// What ran when the last daemon ended did not come to its end.
     pub(crate) async fn fail_unfinished(&self, now: Timestamp, error: &str) -> Result<u64> {
-        let failed = sqlx::query("UPDATE operation SET status = 'failed', ended = $1, error = $2 WHERE status = 'running'");
+        let failed =
+            sqlx::query("UPDATE operation SET status = 'failed', ended = $1, error = $2 WHERE status = 'running'");
         Ok(failed.bind(now.to_string()).bind(error).execute(&self.pool).await?.rows_affected())
     }
 
@@ -117,13 +122,18 @@ impl Catalog {
     }
 
     pub(crate) async fn add_gap(&self, gap: &GapRow) -> Result<()> {
-        let added = sqlx::query("INSERT OR IGNORE INTO gap (source, timeline, position_from, position_to, noticed, why) VALUES ($1, $2, $3, $4, $5, $6)");
+        let added = sqlx::query(
+            "INSERT OR IGNORE INTO gap (source, timeline, position_from, position_to, noticed, why) VALUES ($1, $2, $3, $4, $5, $6)",
+        );
         let added = added.bind(&gap.source).bind(gap.timeline).bind(&gap.position_from).bind(&gap.position_to);
         Ok(added.bind(&gap.noticed).bind(&gap.why).execute(&self.pool).await.map(drop)?)
     }
 
     pub(crate) async fn gaps(&self, source: &str) -> Result<Vec<GapRow>> {
-        Ok(sqlx::query_as("SELECT * FROM gap WHERE source = $1 ORDER BY noticed").bind(source).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as("SELECT * FROM gap WHERE source = $1 ORDER BY noticed")
+            .bind(source)
+            .fetch_all(&self.pool)
+            .await?)
     }
 }
 

@@ -29,7 +29,13 @@ pub(crate) fn of(daemon: &Daemon, source: &Source, state: &LogState, backups: &[
     found.extend(daemon.slot_risk(&source.row.name));
     if backups.is_empty() {
         let advice = format!("take one: rekindle backup {}", source.row.name);
-        found.push(condition("warning", "no-backup", None, "there is no backup yet, so nothing can be restored".into(), advice));
+        found.push(condition(
+            "warning",
+            "no-backup",
+            None,
+            "there is no backup yet, so nothing can be restored".into(),
+            advice,
+        ));
     }
     found
 }
@@ -43,7 +49,13 @@ fn not_received(state: &LogState, now: Timestamp) -> Option<ConditionView> {
     let long = now.duration_since(*since) >= PATIENCE || state.phase == Phase::Waiting;
     long.then(|| {
         let text = format!("the log is not being received ({code}): {text}");
-        condition("critical", "log-not-received", Some(*since), text, "it is tried again by itself; the slot keeps the log at the server until then".into())
+        condition(
+            "critical",
+            "log-not-received",
+            Some(*since),
+            text,
+            "it is tried again by itself; the slot keeps the log at the server until then".into(),
+        )
     })
 }
 
@@ -59,7 +71,13 @@ fn lag(state: &LogState, now: Timestamp, warning_seconds: u64) -> Option<Conditi
     let limit = SignedDuration::from_secs(i64::try_from(warning_seconds).unwrap_or(i64::MAX));
     (behind > limit && state.phase == Phase::Streaming).then(|| {
         let text = format!("the vault is {} s and {} bytes behind the server", behind.as_secs(), state.lag_bytes());
-        condition("warning", "log-lag", state.complete_at, text, "is the vault slow, or the server writing more than the vault takes?".into())
+        condition(
+            "warning",
+            "log-lag",
+            state.complete_at,
+            text,
+            "is the vault slow, or the server writing more than the vault takes?".into(),
+        )
     })
 }
 
@@ -80,15 +98,17 @@ pub(crate) async fn watch(daemon: Daemon) {
 async fn look(daemon: &Daemon, source: &Source, repeat: bool) -> Result<()> {
     let state = source.receiver.state();
     for gap in &state.gaps {
-        daemon.catalog.add_gap(&GapRow {
-            source: source.row.name.clone(),
-            timeline: i64::from(gap.timeline),
-            position_from: gap.from.to_string(),
-            position_to: gap.to.to_string(),
-            noticed: gap.noticed.to_string(),
-            why: gap.why.clone(),
-        })
-        .await?;
+        daemon
+            .catalog
+            .add_gap(&GapRow {
+                source: source.row.name.clone(),
+                timeline: i64::from(gap.timeline),
+                position_from: gap.from.to_string(),
+                position_to: gap.to.to_string(),
+                noticed: gap.noticed.to_string(),
+                why: gap.why.clone(),
+            })
+            .await?;
     }
     if let Ok(risk) = slot_risk(source).await {
         daemon.set_slot_risk(&source.row.name, risk);
@@ -97,8 +117,16 @@ async fn look(daemon: &Daemon, source: &Source, repeat: bool) -> Result<()> {
         let backups = catalog::backups(&daemon.vault, &source.cluster.source).await?;
         for found in of(daemon, source, &state, &backups) {
             match found.severity.as_str() {
-                "critical" => tracing::error!(source = source.row.name, kind = found.kind, advice = found.advice, "{}", found.text),
-                _ => tracing::warn!(source = source.row.name, kind = found.kind, advice = found.advice, "{}", found.text),
+                "critical" => tracing::error!(
+                    source = source.row.name,
+                    kind = found.kind,
+                    advice = found.advice,
+                    "{}",
+                    found.text
+                ),
+                _ => {
+                    tracing::warn!(source = source.row.name, kind = found.kind, advice = found.advice, "{}", found.text)
+                }
             }
         }
     }
@@ -118,15 +146,31 @@ async fn slot_risk(source: &Source) -> Result<Option<ConditionView>> {
     sql.close().await;
     if rows.rows.is_empty() {
         let text = format!("the replication slot {} does not exist", source.row.slot);
-        return Ok(Some(condition("critical", "slot-at-risk", None, text, "it is made anew when the receiver connects".into())));
+        return Ok(Some(condition(
+            "critical",
+            "slot-at-risk",
+            None,
+            text,
+            "it is made anew when the receiver connects".into(),
+        )));
     }
     let kept = rows.get(0, "kept").unwrap_or("0").to_owned();
     let advice = "raise max_slot_wal_keep_size, and find out why the log is not received".to_owned();
     Ok(match rows.get(0, "wal_status") {
-        Some("lost") => Some(condition("critical", "slot-at-risk", None, "the server has removed log that the slot should keep".into(), advice)),
-        Some("unreserved") => {
-            Some(condition("critical", "slot-at-risk", None, format!("the server will remove log at its next checkpoint; the slot holds {kept} bytes"), advice))
-        }
+        Some("lost") => Some(condition(
+            "critical",
+            "slot-at-risk",
+            None,
+            "the server has removed log that the slot should keep".into(),
+            advice,
+        )),
+        Some("unreserved") => Some(condition(
+            "critical",
+            "slot-at-risk",
+            None,
+            format!("the server will remove log at its next checkpoint; the slot holds {kept} bytes"),
+            advice,
+        )),
         _ => None,
     })
 }

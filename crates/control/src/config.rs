@@ -91,7 +91,10 @@ impl Config {
 
     pub fn to_toml(&self) -> Result<String> {
         let failed = |e: toml::ser::Error| Error::Config { path: "the new configuration".into(), what: e.to_string() };
-        Ok(format!("# Rekindle. Every setting: docs/configuration.md\n{}", toml::to_string_pretty(self).map_err(failed)?))
+        Ok(format!(
+            "# Rekindle. Every setting: docs/configuration.md\n{}",
+            toml::to_string_pretty(self).map_err(failed)?
+        ))
     }
 }
 

@@ -95,7 +95,8 @@ impl Error {
             Error::Busy { .. } => "wait for it, or cancel it".into(),
             Error::DaemonEnded => "nothing half-done counts; start it again".into(),
             Error::NoCredentials(_) => {
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a role".into()
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a role"
+                    .into()
             }
             _ => return None,
         })

@@ -32,7 +32,9 @@ impl Host {
         Defaults {
             user: self.variable("PGUSER").unwrap_or(&self.user).to_owned(),
             passfile: path("PGPASSFILE").or_else(|| Some(self.home.join(".pgpass"))),
-            socket_dir: path("PGHOST").filter(|host| host.is_absolute()).unwrap_or_else(|| "/var/run/postgresql".into()),
+            socket_dir: path("PGHOST")
+                .filter(|host| host.is_absolute())
+                .unwrap_or_else(|| "/var/run/postgresql".into()),
             sslrootcert: path("PGSSLROOTCERT"),
             system_roots: roots.iter().map(PathBuf::from).find(|path| path.exists()),
             application_name: Some(application_name.to_owned()),

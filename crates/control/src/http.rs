@@ -43,7 +43,8 @@ pub(crate) async fn serve(daemon: &Daemon, shutdown: impl Future<Output = ()> + 
     // The data folder's lock says that nobody else serves here, so a socket that is there is a dead one.
     let _ = std::fs::remove_file(socket);
     let listener = UnixListener::bind(socket).map_err(|e| Error::file("listen at", socket, e))?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(|e| Error::file("set the mode of", socket, e))?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
+        .map_err(|e| Error::file("set the mode of", socket, e))?;
     tracing::info!(socket = %socket.display(), "listening");
     let served = axum::serve(listener, router(daemon.clone())).with_graceful_shutdown(shutdown).await;
     let _ = std::fs::remove_file(socket);

@@ -38,7 +38,11 @@ pub struct VaultAsk {
 
 impl VaultAsk {
     pub(crate) fn of(config: &Config) -> VaultAsk {
-        VaultAsk { vault: config.vault.clone(), s3: config.s3.clone(), unlock: UnlockAsk::KeyFile(config.key_file.clone()) }
+        VaultAsk {
+            vault: config.vault.clone(),
+            s3: config.s3.clone(),
+            unlock: UnlockAsk::KeyFile(config.key_file.clone()),
+        }
     }
 }
 
@@ -67,7 +71,8 @@ fn credentials(vault: &str, host: &Host) -> Result<Credentials> {
     if let (Some(id), Some(secret)) = (host.variable("AWS_ACCESS_KEY_ID"), text("AWS_SECRET_ACCESS_KEY")) {
         return Ok(Credentials::Keys { id: id.to_owned(), secret, token: text("AWS_SESSION_TOKEN") });
     }
-    let file = host.variable("AWS_SHARED_CREDENTIALS_FILE").map_or_else(|| host.home.join(".aws/credentials"), PathBuf::from);
+    let file =
+        host.variable("AWS_SHARED_CREDENTIALS_FILE").map_or_else(|| host.home.join(".aws/credentials"), PathBuf::from);
     let profile = host.variable("AWS_PROFILE");
     match std::fs::read_to_string(&file) {
         Ok(text) => Ok(Credentials::Profile { file_text: text.into(), name: profile.unwrap_or("default").to_owned() }),

@@ -108,13 +108,24 @@ impl Live {
 }
 
 /// Begins an operation and returns it as it begins. Of one kind only one runs for a source at a time.
-pub(crate) async fn begin<F, Fut>(daemon: &Daemon, kind: OperationKind, source: Option<&str>, work: F) -> Result<Operation>
+pub(crate) async fn begin<F, Fut>(
+    daemon: &Daemon,
+    kind: OperationKind,
+    source: Option<&str>,
+    work: F,
+) -> Result<Operation>
 where
     F: FnOnce(Daemon, Arc<Watch>) -> Fut,
     Fut: Future<Output = Result<serde_json::Value>> + Send + 'static,
 {
     let id = vault::names::hex(&daemon.host.env.random::<6>());
-    let live = Live { id: id.clone(), kind, source: source.map(str::to_owned), started: daemon.host.env.now(), watch: Watch::new() };
+    let live = Live {
+        id: id.clone(),
+        kind,
+        source: source.map(str::to_owned),
+        started: daemon.host.env.now(),
+        watch: Watch::new(),
+    };
     enter(daemon, &live)?;
     let view = live.view();
     if let Err(error) = daemon.catalog.begin_operation(&row(&view)?).await {
@@ -158,8 +169,15 @@ async fn finish(daemon: &Daemon, live: &Live, outcome: Result<serde_json::Value>
         Err(error) => {
             let body = error.body();
             let cancelled = body.code == "RK-1040";
-            tracing::error!(operation = view.id, kind = kind_name(view.kind), source = view.source, code = body.code,
-                error = body.message, causes = body.causes.join(": "), "did not succeed");
+            tracing::error!(
+                operation = view.id,
+                kind = kind_name(view.kind),
+                source = view.source,
+                code = body.code,
+                error = body.message,
+                causes = body.causes.join(": "),
+                "did not succeed"
+            );
             view.status = if cancelled { OperationStatus::Cancelled } else { OperationStatus::Failed };
             view.error = Some(body);
         }
@@ -239,7 +257,8 @@ pub(crate) async fn find(daemon: &Daemon, id: &str) -> Result<Operation> {
 
 pub(crate) async fn list(daemon: &Daemon) -> Result<Vec<Operation>> {
     let running = daemon.running.list();
-    let over = daemon.catalog.operations().await?.into_iter().filter(|row| running.iter().all(|live| live.id != row.id));
+    let over =
+        daemon.catalog.operations().await?.into_iter().filter(|row| running.iter().all(|live| live.id != row.id));
     let over: Vec<Operation> = over.map(recorded).collect::<Result<_>>()?;
     Ok(running.iter().rev().cloned().chain(over).collect())
 }

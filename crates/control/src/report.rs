@@ -7,7 +7,10 @@ use engine::postgres::restore::Restored;
 use jiff::Timestamp;
 
 pub(crate) fn of_restore(restored: &Restored, now: Timestamp) -> RestoreReport {
-    let loss = restored.newest_commit.zip(restored.reached_commit).map(|(newest, reached)| newest.duration_since(reached).as_secs_f64().max(0.0));
+    let loss = restored
+        .newest_commit
+        .zip(restored.reached_commit)
+        .map(|(newest, reached)| newest.duration_since(reached).as_secs_f64().max(0.0));
     let mut report = RestoreReport {
         source: restored.source.clone(),
         asked: restored.asked.clone(),
@@ -35,7 +38,12 @@ pub(crate) fn of_restore(restored: &Restored, now: Timestamp) -> RestoreReport {
         findings: restored.verified.findings.clone(),
         promoted: restored.promoted,
         not_covered: restored.not_covered.clone(),
-        durations: restored.durations.0.iter().map(|(step, seconds)| StepSeconds { step: step.clone(), seconds: *seconds }).collect(),
+        durations: restored
+            .durations
+            .0
+            .iter()
+            .map(|(step, seconds)| StepSeconds { step: step.clone(), seconds: *seconds })
+            .collect(),
         markdown: String::new(),
     };
     report.markdown = markdown(&report, now);
@@ -60,8 +68,24 @@ fn markdown(report: &RestoreReport, now: Timestamp) -> String {
         ("from backup", format!("{} of {}", report.backup, report.backup_ended)),
         ("into", report.into.clone()),
         ("server", format!("PostgreSQL {}, port {}", report.major, report.port)),
-        ("files", format!("{}, {:.1} MB, {:.1} MB fetched from the vault", report.files, mb(report.bytes), mb(report.bytes_fetched))),
-        ("looked at", format!("{} databases, {} relations, {} pages", report.databases.len(), report.relations, report.pages_checked)),
+        (
+            "files",
+            format!(
+                "{}, {:.1} MB, {:.1} MB fetched from the vault",
+                report.files,
+                mb(report.bytes),
+                mb(report.bytes_fetched)
+            ),
+        ),
+        (
+            "looked at",
+            format!(
+                "{} databases, {} relations, {} pages",
+                report.databases.len(),
+                report.relations,
+                report.pages_checked
+            ),
+        ),
         ("verdict", verdict),
     ];
     let _ = writeln!(out, "# Restore of {}\n\nWritten {now}.\n\n| | |\n|---|---|", report.source);

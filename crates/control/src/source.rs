@@ -32,11 +32,15 @@ impl Source {
 }
 
 fn cluster(row: &SourceRow, host: &Host) -> Result<Cluster> {
-    let broken = |what: &str| Error::Config { path: format!("source {} in the catalog", row.name), what: what.to_owned() };
+    let broken =
+        |what: &str| Error::Config { path: format!("source {} in the catalog", row.name), what: what.to_owned() };
     Ok(Cluster {
         source: row.name.parse()?,
         conninfo: conninfo(&row.url, &row.slot, host)?,
-        system_identifier: row.system_identifier.parse().map_err(|_| broken("its system identifier is not a number"))?,
+        system_identifier: row
+            .system_identifier
+            .parse()
+            .map_err(|_| broken("its system identifier is not a number"))?,
         slot: row.slot.clone(),
         data_directory: PathBuf::from(&row.data_directory),
     })

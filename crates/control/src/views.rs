@@ -130,7 +130,9 @@ async fn gaps(daemon: &Daemon, name: &str, windows: &[Window]) -> Result<Vec<Gap
     let noted = daemon.catalog.gaps(name).await?;
     let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from).map(|pair| {
         let (before, after) = (&pair[0], &pair[1]);
-        let why = noted.iter().find(|gap| gap.position_from.parse().is_ok_and(|from: Lsn| before.to <= from && from < after.from));
+        let why = noted
+            .iter()
+            .find(|gap| gap.position_from.parse().is_ok_and(|from: Lsn| before.to <= from && from < after.from));
         GapView {
             timeline: before.timeline,
             from: before.to.to_string(),

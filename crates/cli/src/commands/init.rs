@@ -1,10 +1,10 @@
 //! `rekindle init`
 
 use crate::args::{InitArgs, S3Args};
-use control::{InitAsk, InitDone, S3Ask, init};
 use crate::failure::{Outcome, WELL};
 use crate::surroundings::Surroundings;
 use crate::terminal::{print, print_json};
+use control::{InitAsk, InitDone, S3Ask, init};
 
 pub async fn run(args: &InitArgs, around: &Surroundings) -> Outcome {
     let state = around.state_folder();

@@ -7,10 +7,10 @@ use api::RestoreReport;
 
 use super::{init, restore, unlock};
 use crate::args::RecoverArgs;
-use control::{Host, RecoverAsk, VaultAsk, Watch, recover, recover_plan};
 use crate::failure::{Failure, Outcome, WELL};
 use crate::surroundings::Surroundings;
 use crate::terminal::Block;
+use control::{Host, RecoverAsk, VaultAsk, Watch, recover, recover_plan};
 
 const REDRAW: Duration = Duration::from_millis(200);
 

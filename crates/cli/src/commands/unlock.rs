@@ -1,10 +1,10 @@
 //! How the commands that need no daemon open a vault.
 
 use crate::args::{UnlockArgs, VaultPlaceArgs};
-use control::{UnlockAsk, VaultAsk, vault_ask_from_config};
 use crate::failure::Failure;
 use crate::surroundings::Surroundings;
 use crate::terminal::passphrase;
+use control::{UnlockAsk, VaultAsk, vault_ask_from_config};
 
 pub fn ask(args: &UnlockArgs, around: &Surroundings) -> Result<UnlockAsk, Failure> {
     match (&args.key, &args.identity) {

@@ -2,11 +2,11 @@
 
 use super::unlock;
 use crate::args::{KeyAddArgs, KeyCommand, KeyRemoveArgs, VaultPlaceArgs};
-use control::{KeyLockAsk, key_add, key_list, key_remove, key_test};
 use crate::failure::{Failure, Outcome, WELL};
 use crate::show::keys;
 use crate::surroundings::Surroundings;
 use crate::terminal::{agree, passphrase, print, print_json};
+use control::{KeyLockAsk, key_add, key_list, key_remove, key_test};
 
 pub async fn run(command: &KeyCommand, around: &Surroundings) -> Outcome {
     match command {

@@ -1,6 +1,9 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
-use api::{BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView, TimelineView};
+use api::{
+    BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView,
+    TimelineView,
+};
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
 use serde::de::DeserializeOwned;
@@ -41,19 +44,35 @@ pub(super) async fn timeline(State(daemon): State<Daemon>, Path(name): Path<Stri
     views::timeline(&daemon, &name).await.map(Json)
 }
 
-pub(super) async fn backup(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<BackupAsk>) -> Result<Json<Operation>> {
+pub(super) async fn backup(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<BackupAsk>,
+) -> Result<Json<Operation>> {
     operation::backup::begin(&daemon, &name, ask).await.map(Json)
 }
 
-pub(super) async fn restore(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<RestoreAsk>) -> Result<Json<Operation>> {
+pub(super) async fn restore(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<RestoreAsk>,
+) -> Result<Json<Operation>> {
     operation::restore::begin(&daemon, &name, ask).await.map(Json)
 }
 
-pub(super) async fn plan(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<RestoreAsk>) -> Result<Json<RestorePlan>> {
+pub(super) async fn plan(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<RestoreAsk>,
+) -> Result<Json<RestorePlan>> {
     operation::restore::plan(&daemon, &name, &ask).await.map(Json)
 }
 
-pub(super) async fn expire(State(daemon): State<Daemon>, Path(name): Path<String>, Body(ask): Body<ExpireAsk>) -> Result<Json<Operation>> {
+pub(super) async fn expire(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<ExpireAsk>,
+) -> Result<Json<Operation>> {
     operation::expire::begin(&daemon, &name, ask).await.map(Json)
 }
 
@@ -67,7 +86,10 @@ pub(super) async fn pin(
     Ok(Json(()))
 }
 
-pub(super) async fn unpin(State(daemon): State<Daemon>, Path((name, backup)): Path<(String, String)>) -> Result<Json<()>> {
+pub(super) async fn unpin(
+    State(daemon): State<Daemon>,
+    Path((name, backup)): Path<(String, String)>,
+) -> Result<Json<()>> {
     let (source, id) = backup_named(&daemon, &name, &backup).await?;
     catalog::unpin(&daemon.vault, &source, &id).await?;
     Ok(Json(()))

@@ -30,7 +30,9 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk) -> Result
 fn rules(keep: &KeepView) -> Result<KeepRules> {
     let counts = [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
     if counts.iter().all(Option::is_none) && keep.within_seconds.is_none() {
-        return Err(Error::Ask("no rule says what to keep, so nothing is expired: add --keep-last, --keep-daily or the like".into()));
+        return Err(Error::Ask(
+            "no rule says what to keep, so nothing is expired: add --keep-last, --keep-daily or the like".into(),
+        ));
     }
     let zone = match keep.time_zone.as_deref() {
         None => TimeZone::UTC,

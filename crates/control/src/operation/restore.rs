@@ -36,11 +36,18 @@ impl Restorer {
 
     /// Resolves the target, or refuses; nothing is touched.
     pub(crate) async fn resolve(&self, source: &SourceName, ask: &RestoreAsk, live: Live) -> Result<Resolved> {
-        let request = Request { target: target(&ask.target)?, exclusive: ask.before, timeline: ask.timeline, complete_at: live };
+        let request =
+            Request { target: target(&ask.target)?, exclusive: ask.before, timeline: ask.timeline, complete_at: live };
         Ok(resolve(&self.vault, source, &request).await?)
     }
 
-    pub(crate) async fn run(&self, source: &SourceName, ask: &RestoreAsk, resolved: &Resolved, watch: &Arc<Watch>) -> Result<RestoreReport> {
+    pub(crate) async fn run(
+        &self,
+        source: &SourceName,
+        ask: &RestoreAsk,
+        resolved: &Resolved,
+        watch: &Arc<Watch>,
+    ) -> Result<RestoreReport> {
         let request = request(ask, self)?;
         let steps = |step: &str| watch.step(step);
         let restored = restore(&self.vault, source, resolved, &request, &watch.progress, &steps).await?;
@@ -78,9 +85,9 @@ fn target(ask: &TargetAsk) -> Result<Target> {
     Ok(match ask {
         TargetAsk::Latest => Target::Latest,
         TargetAsk::Time(time) => Target::Time(*time),
-        TargetAsk::Lsn(text) => {
-            Target::Lsn(text.parse().map_err(|_| Error::Ask(format!("{text:?} is not a log position such as 16/B374D848")))?)
-        }
+        TargetAsk::Lsn(text) => Target::Lsn(
+            text.parse().map_err(|_| Error::Ask(format!("{text:?} is not a log position such as 16/B374D848")))?,
+        ),
         TargetAsk::Xid(xid) => Target::Xid(*xid),
         TargetAsk::Name(name) => Target::Name(name.clone()),
         TargetAsk::Backup(id) => Target::Backup(id.clone()),

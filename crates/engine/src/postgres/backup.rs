@@ -44,7 +44,12 @@ pub struct BackupRequest {
 
 impl Default for BackupRequest {
     fn default() -> BackupRequest {
-        BackupRequest { label: None, full: false, write: WriteOptions::default(), log_patience: Duration::from_secs(120) }
+        BackupRequest {
+            label: None,
+            full: false,
+            write: WriteOptions::default(),
+            log_patience: Duration::from_secs(120),
+        }
     }
 }
 
@@ -198,7 +203,11 @@ async fn end(sql: &mut Connection, major: u32) -> Result<End> {
         stop: text("lsn").parse().map_err(|_| Error::protocol("pg_backup_stop did not answer with a position"))?,
         label_file: text("labelfile").to_owned(),
         tablespace_map: text("spcmapfile").to_owned(),
-        time: text("micros").parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or_default(),
+        time: text("micros")
+            .parse()
+            .ok()
+            .and_then(|micros| Timestamp::from_microsecond(micros).ok())
+            .unwrap_or_default(),
     })
 }
 

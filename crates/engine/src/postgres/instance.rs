@@ -37,7 +37,8 @@ impl Instance {
         let folder = tempfile::Builder::new().prefix("rekindle-").tempdir();
         let folder = folder.map_err(|e| Error::file("make", Path::new("a folder for the socket"), e))?.keep();
         if let Some(user) = run_as {
-            std::os::unix::fs::chown(&folder, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &folder, e))?;
+            std::os::unix::fs::chown(&folder, Some(user.uid), Some(user.gid))
+                .map_err(|e| Error::file("give away", &folder, e))?;
         }
         Ok(folder)
     }
@@ -62,7 +63,11 @@ impl Instance {
     fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new(self.binaries.program(program)?);
         command.arg("-D").arg(&self.data_directory);
-        command.current_dir(&self.data_directory).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C.UTF-8");
+        command
+            .current_dir(&self.data_directory)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(user) = self.run_as {
             command.uid(user.uid).gid(user.gid);
@@ -75,15 +80,20 @@ impl Instance {
     pub fn is_running(&self) -> bool {
         let pid = std::fs::read_to_string(self.data_directory.join("postmaster.pid")).ok();
         let pid = pid.and_then(|text| text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()));
-        pid.and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
-            !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
-        })
+        pid.and_then(rustix::process::Pid::from_raw)
+            .is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
     }
 
     pub fn conninfo(&self, database: &str) -> Result<Conninfo> {
-        let text = format!("host='{}' port={} user='{}' dbname='{}' application_name=rekindle connect_timeout=5",
-            quoted(&self.socket_folder.display().to_string()), self.port, quoted(&self.superuser), quoted(database));
-        let defaults = Defaults { user: self.superuser.clone(), socket_dir: self.socket_folder.clone(), ..Defaults::default() };
+        let text = format!(
+            "host='{}' port={} user='{}' dbname='{}' application_name=rekindle connect_timeout=5",
+            quoted(&self.socket_folder.display().to_string()),
+            self.port,
+            quoted(&self.superuser),
+            quoted(database)
+        );
+        let defaults =
+            Defaults { user: self.superuser.clone(), socket_dir: self.socket_folder.clone(), ..Defaults::default() };
         Conninfo::parse(&text, &defaults)
     }
 

@@ -24,7 +24,8 @@ pub fn by_number(uid: u32) -> Option<User> {
 }
 
 fn entry(key: &str) -> Option<String> {
-    let answer = Command::new("getent").args(["passwd", "--", key]).output().ok().filter(|answer| answer.status.success())?;
+    let answer =
+        Command::new("getent").args(["passwd", "--", key]).output().ok().filter(|answer| answer.status.success())?;
     String::from_utf8(answer.stdout).ok()?.lines().next().map(str::to_owned)
 }
 

@@ -142,7 +142,9 @@ impl Receiver {
 
     /// Waits until the log is durable up to `position` on `timeline` (or a later one).
     pub async fn wait_durable(&self, timeline: Timeline, position: Lsn, patience: Duration) -> Result<()> {
-        let there = |state: &LogState| (state.timeline >= timeline && state.durable >= position) || state.phase == Phase::Stopped;
+        let there = |state: &LogState| {
+            (state.timeline >= timeline && state.durable >= position) || state.phase == Phase::Stopped
+        };
         let mut state = self.state.clone();
         let waited = tokio::time::timeout(patience, state.wait_for(there)).await;
         let arrived = matches!(waited, Ok(Ok(state)) if state.phase != Phase::Stopped);
@@ -208,7 +210,12 @@ fn chain(error: &Error) -> String {
 }
 
 /// Stores the histories of a timeline and its ancestors that the vault does not have yet.
-async fn store_histories(vault: &Vault, source: &SourceName, replication: &mut Replication, timeline: Timeline) -> Result<()> {
+async fn store_histories(
+    vault: &Vault,
+    source: &SourceName,
+    replication: &mut Replication,
+    timeline: Timeline,
+) -> Result<()> {
     for timeline in 2..=timeline {
         match replication.timeline_history(timeline).await {
             Ok(history) => vault::log::write::put_history(vault, source, timeline, history.content.as_bytes()).await?,

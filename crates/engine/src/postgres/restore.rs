@@ -143,7 +143,12 @@ pub(crate) struct Prepared {
     pub(crate) fetch_socket: PathBuf,
 }
 
-async fn prepare(vault: &Vault, source: &SourceName, resolved: &Resolved, request: &RestoreRequest) -> Result<Prepared> {
+async fn prepare(
+    vault: &Vault,
+    source: &SourceName,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+) -> Result<Prepared> {
     let binaries = Binaries::find(resolved.info.major, &request.binaries).await?;
     let owner = owner_for(resolved, request)?;
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
@@ -205,7 +210,12 @@ async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &A
 }
 
 /// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
-async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &fetch::Server, progress: &Progress) -> Result<Connection> {
+async fn replay(
+    prepared: &Prepared,
+    resolved: &Resolved,
+    fetch: &fetch::Server,
+    progress: &Progress,
+) -> Result<Connection> {
     let instance = &prepared.instance;
     instance.start().await?;
     let alive = || fetch.failure().map_or(Ok(()), Err).and_then(|()| Ok(progress.check()?));
@@ -218,10 +228,15 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &fetch::Server,
         match sql.value(PAUSED).await {
             Ok(Some(paused)) if paused == "t" => break,
             Ok(Some(paused)) if paused == "promoted" => {
-                return Err(Error::NotReached { asked: resolved.asked.clone(), reached: "the server went on by itself".into() });
+                return Err(Error::NotReached {
+                    asked: resolved.asked.clone(),
+                    reached: "the server went on by itself".into(),
+                });
             }
             Ok(_) => tokio::time::sleep(Duration::from_millis(30)).await,
-            Err(_) if !instance.is_running() => return Err(fetch.failure().unwrap_or_else(|| instance.failed("stopped during recovery"))),
+            Err(_) if !instance.is_running() => {
+                return Err(fetch.failure().unwrap_or_else(|| instance.failed("stopped during recovery")));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -229,7 +244,8 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &fetch::Server,
     Ok(sql)
 }
 
-const PAUSED: &str = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'promoted' WHEN pg_is_wal_replay_paused() THEN 't' ELSE 'f' END";
+const PAUSED: &str =
+    "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'promoted' WHEN pg_is_wal_replay_paused() THEN 't' ELSE 'f' END";
 
 async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()> {
     let replayed: Option<Lsn> = sql.value("SELECT pg_last_wal_replay_lsn()").await?.and_then(|lsn| lsn.parse().ok());

@@ -17,13 +17,20 @@ use super::lsn::Lsn;
 /// Blocks in a full segment file of a relation (1 GiB).
 const RELATION_SEGMENT_BLOCKS: u64 = 131_072;
 /// Folders whose content is made anew at start; the folders themselves are kept.
-const EMPTIED: &[&str] = &[
-    "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal",
-];
+const EMPTIED: &[&str] =
+    &["pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal"];
 /// Left out wherever they are.
 const LEFT_OUT: &[&str] = &[
-    "backup_label", "backup_label.old", "backup_manifest", "current_logfiles.tmp", "pg_internal.init", "postgresql.auto.conf.tmp",
-    "postmaster.opts", "postmaster.pid", "recovery.done", "tablespace_map",
+    "backup_label",
+    "backup_label.old",
+    "backup_manifest",
+    "current_logfiles.tmp",
+    "pg_internal.init",
+    "postgresql.auto.conf.tmp",
+    "postmaster.opts",
+    "postmaster.pid",
+    "recovery.done",
+    "tablespace_map",
 ];
 /// Files of ours in a restored directory; a backup of it does not carry them on.
 const OURS: &str = "rekindle.";

@@ -65,7 +65,10 @@ pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInf
 fn compare(recorded: &[Database], there: &[Database], verified: &mut Verified) {
     for database in recorded {
         let Some(now) = there.iter().find(|now| now.oid == database.oid) else {
-            verified.find(format!("database {} of the backup is not there: was it dropped before the target?", database.name));
+            verified.find(format!(
+                "database {} of the backup is not there: was it dropped before the target?",
+                database.name
+            ));
             continue;
         };
         for relation in &database.relations {
@@ -77,7 +80,8 @@ fn compare(recorded: &[Database], there: &[Database], verified: &mut Verified) {
                     verified.find(format!("{name} of the backup is not there: was it dropped before the target?"));
                 }
                 Some(found) if differs(relation.rows, found.rows) => {
-                    verified.find(format!("{name} has about {} rows, the backup had about {}", found.rows, relation.rows));
+                    verified
+                        .find(format!("{name} has about {} rows, the backup had about {}", found.rows, relation.rows));
                 }
                 _ => {}
             }
@@ -107,11 +111,14 @@ fn read_pages(data_directory: &Path) -> Result<Pages> {
         if super::source::first_block(&entry.path).is_none() {
             continue;
         }
-        let opened = tree.open(&entry.path).map_err(|e| crate::Error::file("open", &data_directory.join(&entry.path), e))?;
+        let opened =
+            tree.open(&entry.path).map_err(|e| crate::Error::file("open", &data_directory.join(&entry.path), e))?;
         let Some(mut file) = opened else { continue };
         let mut offset = 0;
         loop {
-            let read = file.read_at(offset, &mut block).map_err(|e| crate::Error::file("read", &data_directory.join(&entry.path), e))?;
+            let read = file
+                .read_at(offset, &mut block)
+                .map_err(|e| crate::Error::file("read", &data_directory.join(&entry.path), e))?;
             for (at, page) in block[..read].chunks_exact_mut(page_size as usize).enumerate() {
                 let number = offset / u64::from(page_size) + at as u64;
                 pages.checked += 1;

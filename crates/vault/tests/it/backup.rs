@@ -52,9 +52,16 @@ async fn restored(
         let place = |entry: &vault::format::files::FileEntry| Some(root.join(&entry.path));
         let options = RestoreOptions { workers: 2, delta, owner: None };
         let progress = Arc::new(Progress::default());
-        let totals =
-            restore_tree(&reader, &place, std::slice::from_ref(&root), &|_| false, &options, &Handle::current(), &progress)
-                .unwrap();
+        let totals = restore_tree(
+            &reader,
+            &place,
+            std::slice::from_ref(&root),
+            &|_| false,
+            &options,
+            &Handle::current(),
+            &progress,
+        )
+        .unwrap();
         let tail = Handle::current().block_on(reader.tail()).unwrap();
         assert_eq!(read_file(&reader, tail.last().unwrap(), &Handle::current()).unwrap(), vec![7; 8192]);
         let mut files = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use super::super::info::{Database, Relation};
 use crate::error::Result;
-use crate::postgres::wire::{Conninfo, Connection, Mode};
+use crate::postgres::wire::{Connection, Conninfo, Mode};
 
 /// Relations remembered of each database: the largest.
 const RELATIONS_KEPT: usize = 500;

@@ -31,7 +31,12 @@ const MARK_EVERY: Duration = Duration::from_secs(60);
 const PUT_TRIES: u32 = 5;
 
 /// Receives until the connection, the server or the vault fails.
-pub(super) async fn run(vault: &Vault, cluster: &Cluster, options: &ReceiveOptions, state: &watch::Sender<LogState>) -> Result<()> {
+pub(super) async fn run(
+    vault: &Vault,
+    cluster: &Cluster,
+    options: &ReceiveOptions,
+    state: &watch::Sender<LogState>,
+) -> Result<()> {
     let mut next: Option<(Timeline, Lsn)> = None;
     loop {
         let mut replication = Replication::connect(&cluster.conninfo).await?;
@@ -42,7 +47,9 @@ pub(super) async fn run(vault: &Vault, cluster: &Cluster, options: &ReceiveOptio
         let segment_bytes = segment_bytes(&mut replication).await?;
         store_histories(vault, &cluster.source, &mut replication, system.timeline).await?;
         let start = match next {
-            Some((timeline, position)) => Start { timeline, position: Some(position.align_down(segment_bytes)), gap: None },
+            Some((timeline, position)) => {
+                Start { timeline, position: Some(position.align_down(segment_bytes)), gap: None }
+            }
             None => start::find(vault, cluster, &mut replication, &system, segment_bytes).await?,
         };
         if let Some(gap) = start.gap.clone() {
@@ -355,7 +362,9 @@ async fn resume_scan(vault: &Vault, cluster: &Cluster, writer: &LogWriter, shape
 async fn is_synchronous(cluster: &Cluster) -> Result<bool> {
     let mut sql = Connection::connect(&cluster.conninfo, Mode::Sql).await?;
     let name = cluster.conninfo.application_name.clone().unwrap_or_default().replace('\'', "''");
-    let query = format!("SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state IN ('sync', 'quorum')");
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state IN ('sync', 'quorum')"
+    );
     let count = sql.value(&query).await?;
     sql.close().await;
     Ok(count.is_some_and(|count| count != "0"))

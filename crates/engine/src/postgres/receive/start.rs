@@ -43,13 +43,20 @@ pub(super) async fn find(
             // The server lost log that was durable here: it was restored or rewound without a new timeline.
             return Err(Error::Wal {
                 lsn: end.to_string(),
-                what: format!("the vault's log reaches it, and the server's ends at {} on the same timeline {newest}", system.position),
+                what: format!(
+                    "the vault's log reaches it, and the server's ends at {} on the same timeline {newest}",
+                    system.position
+                ),
             });
         }
         let gone = slot.restart_lsn.is_some_and(|restart| restart.align_down(segment_bytes) > end);
         return Ok(match gone {
             false => Start { timeline: newest, position: None, gap: None },
-            true => Start { timeline: newest, position: Some(oldest), gap: Some(gap(oldest, "the slot does not keep it any more")) },
+            true => Start {
+                timeline: newest,
+                position: Some(oldest),
+                gap: Some(gap(oldest, "the slot does not keep it any more")),
+            },
         });
     }
     let history = history_of(replication, system.timeline).await?;

@@ -19,26 +19,56 @@ const HBA: &str = "rekindle.hba.conf";
 const OURS: &str = "# by Rekindle:";
 /// Only the owner can enter the socket's folder, so nobody else is let in while the restore is not verified.
 const HBA_CLOSED: &str = "# by Rekindle: during the restore only the owner of the files gets in\nlocal all all trust\n";
-const HBA_DEFAULT: &str = "local all all peer\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n";
+const HBA_DEFAULT: &str =
+    "local all all peer\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n";
 
 /// Settings that the restored server must not take over.
 const OWN_SETTINGS: &[&str] = &[
-    "archive_command", "archive_library", "archive_mode", "data_directory", "external_pid_file", "hba_file", "ident_file",
-    "hot_standby", "listen_addresses", "logging_collector", "port", "primary_conninfo", "primary_slot_name", "ssl",
-    "synchronous_standby_names", "unix_socket_directories", "unix_socket_permissions",
-    "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction",
+    "archive_command",
+    "archive_library",
+    "archive_mode",
+    "data_directory",
+    "external_pid_file",
+    "hba_file",
+    "ident_file",
+    "hot_standby",
+    "listen_addresses",
+    "logging_collector",
+    "port",
+    "primary_conninfo",
+    "primary_slot_name",
+    "ssl",
+    "synchronous_standby_names",
+    "unix_socket_directories",
+    "unix_socket_permissions",
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
 ];
 const RECOVERY_SETTINGS: &[&str] = &[
-    "restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target", "recovery_target_action",
-    "recovery_target_inclusive", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
-    "recovery_target_timeline", "recovery_target_xid", "recovery_min_apply_delay",
+    "restore_command",
+    "archive_cleanup_command",
+    "recovery_end_command",
+    "recovery_target",
+    "recovery_target_action",
+    "recovery_target_inclusive",
+    "recovery_target_lsn",
+    "recovery_target_name",
+    "recovery_target_time",
+    "recovery_target_timeline",
+    "recovery_target_xid",
+    "recovery_min_apply_delay",
 ];
 
 /// Writes all settings. Only pg_control is missing after this.
 pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> Result<()> {
     let into = &prepared.into;
     let own = own_configuration(into, &resolved.info)?;
-    let includes = format!("\n{OURS} what this restored server needs\ninclude_if_exists = '{CONF}'\ninclude_if_exists = '{RECOVERY_CONF}'\n");
+    let includes = format!(
+        "\n{OURS} what this restored server needs\ninclude_if_exists = '{CONF}'\ninclude_if_exists = '{RECOVERY_CONF}'\n"
+    );
     let text = without_settings(&own, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
     put_file(&into.join("postgresql.conf"), (text + &includes).as_bytes(), prepared.owner)?;
     let auto = into.join("postgresql.auto.conf");
@@ -111,7 +141,10 @@ fn conf(prepared: &Prepared) -> String {
 
 fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> String {
     let (command, action) = match request.start {
-        true => (format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket)), "pause"),
+        true => (
+            format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket)),
+            "pause",
+        ),
         // All the log needed lies in pg_wal.
         false => ("/bin/false".to_owned(), "promote"),
     };
@@ -159,7 +192,8 @@ fn control_bytes(reader: &vault::backup::read::BackupReader) -> Result<Vec<u8>> 
 }
 
 fn render(settings: &[(&str, String)]) -> String {
-    let line = |(name, value): &(&str, String)| format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
+    let line =
+        |(name, value): &(&str, String)| format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
     format!("{OURS} written at restore\n") + &settings.iter().map(line).collect::<String>()
 }
 
@@ -191,7 +225,9 @@ pub(super) fn not_covered(resolved: &Resolved) -> Vec<String> {
         "replication slots are not part of a backup".to_owned(),
     ];
     if !resolved.info.outside_config.is_empty() {
-        notes.push("configuration outside the data directory was taken from the backup; files it included were not".to_owned());
+        notes.push(
+            "configuration outside the data directory was taken from the backup; files it included were not".to_owned(),
+        );
     }
     if !resolved.info.checksums {
         notes.push("the cluster has no page checksums: pages could not be checked".to_owned());

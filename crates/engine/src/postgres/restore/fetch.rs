@@ -52,12 +52,18 @@ struct State {
 }
 
 impl Server {
-    pub(super) async fn start(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<Server> {
+    pub(super) async fn start(
+        vault: &Vault,
+        source: &SourceName,
+        resolved: &Resolved,
+        prepared: &Prepared,
+    ) -> Result<Server> {
         let socket = prepared.fetch_socket.clone();
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).map_err(|e| Error::file("listen at", &socket, e))?;
         if let Some(user) = prepared.owner {
-            std::os::unix::fs::chown(&socket, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &socket, e))?;
+            std::os::unix::fs::chown(&socket, Some(user.uid), Some(user.gid))
+                .map_err(|e| Error::file("give away", &socket, e))?;
         }
         let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
         let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), state.segment_bytes);
@@ -114,9 +120,18 @@ async fn answer(stream: UnixStream, state: &Arc<State>) -> io::Result<()> {
 }
 
 /// Puts all the log that a target needs, and the histories of its timelines, into `pg_wal`.
-pub(super) async fn place_log(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<()> {
+pub(super) async fn place_log(
+    vault: &Vault,
+    source: &SourceName,
+    resolved: &Resolved,
+    prepared: &Prepared,
+) -> Result<()> {
     let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
-    for timeline in state.index.timelines().filter(|timeline| state.lineage.contains(*timeline) && state.index.has_history(*timeline)) {
+    for timeline in state
+        .index
+        .timelines()
+        .filter(|timeline| state.lineage.contains(*timeline) && state.index.has_history(*timeline))
+    {
         let name = crate::postgres::wal::names::history_file_name(timeline);
         state.deliver(&name, &Path::new("pg_wal").join(&name)).await?;
     }
@@ -151,7 +166,9 @@ impl State {
     async fn deliver(self: &Arc<State>, name: &str, dest: &Path) -> Result<bool> {
         let dest = self.into.join(dest);
         if let Some(timeline) = parse_history_file_name(name) {
-            if !self.index.has_history(timeline) || !self.lineage.contains(timeline) && timeline <= self.lineage.timeline() {
+            if !self.index.has_history(timeline)
+                || !self.lineage.contains(timeline) && timeline <= self.lineage.timeline()
+            {
                 return Ok(false);
             }
             let content = self.index.history(timeline).await?;
@@ -210,10 +227,12 @@ impl State {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::write(path, bytes).map_err(|e| Error::file("write", path, e))?;
         if let Some(user) = self.owner {
-            std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", path, e))?;
+            std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+                .map_err(|e| Error::file("give away", path, e))?;
         }
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|e| Error::file("set the mode of", path, e))
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(|e| Error::file("set the mode of", path, e))
     }
 }
 
@@ -231,6 +250,8 @@ pub fn ask(socket: &Path, name: &str, dest: &str) -> (u8, String) {
         Ok(reply) if reply == OK => (0, String::new()),
         Ok(reply) if reply == ABSENT => (1, String::new()),
         Ok(reply) => (255, reply),
-        Err(error) => (255, format!("the restore that should deliver {name} does not answer at {}: {error}", socket.display())),
+        Err(error) => {
+            (255, format!("the restore that should deliver {name} does not answer at {}: {error}", socket.display()))
+        }
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
         Err(error) => return Err(Error::file("look into", &into, error)),
     };
     if entries > 0 && !request.delta {
-        return Err(occupied("is not empty", "name an empty or new directory, or add --delta to reuse an earlier restore of ours"));
+        return Err(occupied(
+            "is not empty",
+            "name an empty or new directory, or add --delta to reuse an earlier restore of ours",
+        ));
     }
     if entries > 0 {
         let marker = read_marker(&into).ok_or_else(|| {
@@ -62,12 +65,15 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
     }
     room(&into, resolved, entries > 0)?;
     fs::create_dir_all(&into).map_err(|e| Error::file("make", &into, e))?;
-    fs::set_permissions(&into, fs::Permissions::from_mode(0o700)).map_err(|e| Error::file("set the mode of", &into, e))?;
+    fs::set_permissions(&into, fs::Permissions::from_mode(0o700))
+        .map_err(|e| Error::file("set the mode of", &into, e))?;
     give(&into, owner)?;
     write_marker(&into, resolved, false, owner)?;
     // From here until the end the directory cannot be started.
     match fs::remove_file(into.join(control_file::PATH)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &into.join(control_file::PATH), error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", &into.join(control_file::PATH), error))
+        }
         _ => Ok(into),
     }
 }
@@ -108,7 +114,8 @@ fn write_marker(into: &Path, resolved: &Resolved, complete: bool, owner: Option<
 
 pub(super) fn mark_complete(prepared: &Prepared) -> Result<()> {
     let path = prepared.into.join(MARKER);
-    let mut marker = read_marker(&prepared.into).ok_or_else(|| Error::damaged(path.display().to_string(), "the marker is gone"))?;
+    let mut marker =
+        read_marker(&prepared.into).ok_or_else(|| Error::damaged(path.display().to_string(), "the marker is gone"))?;
     marker.complete = true;
     let json = serde_json::to_vec_pretty(&marker).map_err(|e| vault::Error::Internal(e.to_string()))?;
     put_file(&path, &json, prepared.owner)
@@ -145,7 +152,8 @@ pub(super) fn tablespaces(
     }
     for place in places.values() {
         fs::create_dir_all(place).map_err(|e| Error::file("make", place, e))?;
-        fs::set_permissions(place, fs::Permissions::from_mode(0o700)).map_err(|e| Error::file("set the mode of", place, e))?;
+        fs::set_permissions(place, fs::Permissions::from_mode(0o700))
+            .map_err(|e| Error::file("set the mode of", place, e))?;
         give(place, owner)?;
         // The folder that holds them all, when we made it.
         if let Some(parent) = place.parent().filter(|parent| **parent == *beside) {
@@ -176,7 +184,8 @@ pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
             symlink(target, &link).map_err(|e| Error::file("link", &link, e))?;
         }
         if let Some(user) = prepared.owner {
-            std::os::unix::fs::lchown(&link, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", &link, e))?;
+            std::os::unix::fs::lchown(&link, Some(user.uid), Some(user.gid))
+                .map_err(|e| Error::file("give away", &link, e))?;
         }
     }
     let reader = prepared.reader.clone();
@@ -216,6 +225,7 @@ pub(super) fn put_file(path: &Path, bytes: &[u8], owner: Option<User>) -> Result
 fn give(path: &Path, owner: Option<User>) -> Result<()> {
     match owner {
         None => Ok(()),
-        Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", path, e)),
+        Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+            .map_err(|e| Error::file("give away", path, e)),
     }
 }

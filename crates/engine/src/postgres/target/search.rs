@@ -50,7 +50,12 @@ struct At {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(finder: &'a Finder<'a>, backup: &'a BackupInfo, info: &'a ClusterInfo, reach: Reach) -> Search<'a> {
+    pub(super) fn new(
+        finder: &'a Finder<'a>,
+        backup: &'a BackupInfo,
+        info: &'a ClusterInfo,
+        reach: Reach,
+    ) -> Search<'a> {
         Search { finder, backup, info, reach }
     }
 
@@ -66,14 +71,16 @@ impl<'a> Search<'a> {
             Target::Lsn(lsn) => self.at_lsn(*lsn, exclusive).await,
             Target::Xid(xid) => {
                 let wanted = |at: &At| at.commit && at.xid == Some(*xid);
-                let may = |object: &Head| object.transactions.is_some_and(|(least, most)| least <= *xid && *xid <= most);
+                let may =
+                    |object: &Head| object.transactions.is_some_and(|(least, most)| least <= *xid && *xid <= most);
                 let found = self.last_record(may, wanted).await?;
                 self.at_record(found, exclusive, &format!("transaction {xid} is not in the log of this window")).await
             }
             Target::Name(name) => {
                 let wanted = |at: &At| at.name.as_deref() == Some(name);
                 let found = self.last_record(|head| head.names.iter().any(|n| n == name), wanted).await?;
-                self.at_record(found, exclusive, &format!("no restore point of that name is in the log of this window")).await
+                self.at_record(found, exclusive, &format!("no restore point of that name is in the log of this window"))
+                    .await
             }
             Target::Backup(_) => Ok(Err("a backup is its own target".into())),
         }
@@ -91,7 +98,8 @@ impl<'a> Search<'a> {
 
     async fn at_time(&self, time: Timestamp, exclusive: bool) -> Result<Result<Found, Refused>> {
         let later = |at: &At| if exclusive { at.time >= time } else { at.time > time };
-        let first = self.first_record(|head| head.latest.is_some_and(|latest| latest >= time), |at| at.name.is_none() && later(at));
+        let first = self
+            .first_record(|head| head.latest.is_some_and(|latest| latest >= time), |at| at.name.is_none() && later(at));
         if let Some(at) = first.await? {
             return self.before(at.lsn).await;
         }
@@ -149,7 +157,8 @@ impl<'a> Search<'a> {
         if at.lsn < self.consistent() {
             return Ok(Err(format!("it lies at {}, before backup {} is consistent", at.lsn, self.backup.id)));
         }
-        let last_commit = if at.commit { Some(at.time) } else { self.last_commit(at.end_lsn, &self.tail(at.end_lsn).await?).await? };
+        let last_commit =
+            if at.commit { Some(at.time) } else { self.last_commit(at.end_lsn, &self.tail(at.end_lsn).await?).await? };
         Ok(Ok(Found { stop: Stop::Behind(at.lsn), end: at.end_lsn, last_commit }))
     }
 
@@ -252,7 +261,12 @@ impl<'a> Search<'a> {
     }
 
     /// The head of the first object from `at` on that holds a commit.
-    async fn nearest_head(&self, objects: &[(Timeline, LogObject)], at: usize, end: usize) -> Result<Option<(usize, Head)>> {
+    async fn nearest_head(
+        &self,
+        objects: &[(Timeline, LogObject)],
+        at: usize,
+        end: usize,
+    ) -> Result<Option<(usize, Head)>> {
         for (number, (_, object)) in objects.iter().enumerate().take(end).skip(at) {
             let head = self.head(object).await?;
             if head.latest.is_some() {

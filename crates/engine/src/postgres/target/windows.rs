@@ -47,14 +47,17 @@ pub async fn windows(backups: &[BackupInfo], index: &LogIndex, live: Option<(Lsn
             }
             let reach = lineage.reach(index, backup.head.timeline, Lsn(backup.head.log_from));
             let Some(reach) = reach.filter(|reach| reach.end >= consistent) else { continue };
-            add(&mut windows, Window {
-                timeline: reach.timeline,
-                from: consistent,
-                to: reach.end,
-                from_time: backup.head.ended,
-                to_time: None,
-                backups: vec![backup.id.to_string()],
-            });
+            add(
+                &mut windows,
+                Window {
+                    timeline: reach.timeline,
+                    from: consistent,
+                    to: reach.end,
+                    from_time: backup.head.ended,
+                    to_time: None,
+                    backups: vec![backup.id.to_string()],
+                },
+            );
         }
     }
     for window in &mut windows {

@@ -11,7 +11,8 @@ fn what_is_in_the_way_is_commented_out_once() {
 
 #[test]
 fn our_own_includes_are_not_kept_twice() {
-    let text = format!("work_mem = 4MB\n\n{OURS} what this restored server needs\ninclude_if_exists = 'rekindle.conf'\n");
+    let text =
+        format!("work_mem = 4MB\n\n{OURS} what this restored server needs\ninclude_if_exists = 'rekindle.conf'\n");
     assert!(!without_settings(&text, &[]).contains("include_if_exists"));
 }
 
