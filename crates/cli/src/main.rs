@@ -11,6 +11,7 @@ mod client;
 mod commands;
 mod failure;
 mod logging;
+mod memory;
 mod show;
 mod surroundings;
 mod terminal;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     if let Some(code) = commands::wal_fetch::run_early(std::env::args_os()) {
         return ExitCode::from(code);
     }
+    memory::give_back_large_buffers();
     let arguments = Arguments::parse();
     let around = Surroundings::read(arguments.global.clone());
     let outcome = commands::run(arguments.command, &around);

@@ -43,7 +43,7 @@ pub fn report(report: &RestoreReport, view: &View) -> String {
 
 /// Nothing was found that a person should look at.
 pub fn is_well(report: &RestoreReport) -> bool {
-    report.pages_bad == 0 && report.findings.is_empty()
+    report.pages_bad == 0
 }
 
 fn row(text: &mut String, name: &str, value: &str) {

@@ -1,3 +1,5 @@
+//! What the catalog keeps across a restart, and what it refuses.
+
 use super::*;
 
 async fn new() -> (Catalog, tempfile::TempDir) {

@@ -1,3 +1,5 @@
+//! Configurations that are accepted, and mistakes that are named.
+
 use super::*;
 
 const LEAST: &str = "vault = \"file:/v\"\nkey_file = \"/k\"\ndata_folder = \"/d\"\nsocket = \"/s\"\n";

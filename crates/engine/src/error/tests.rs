@@ -1,3 +1,5 @@
+//! Every code stands in the table, and hints say what to do.
+
 use super::*;
 
 #[test]

@@ -382,8 +382,15 @@ pub struct Frame {
 
 /// Opens a whole object and insists on its end frame: nothing missing, nothing behind.
 pub fn open_all(keys: &Keys, kind: Kind, name: &Name, bytes: &[u8]) -> Result<Vec<Frame>> {
-    let mut opener = Opener::new(keys, kind, name, bytes)?;
     let mut frames = Vec::new();
+    open_each(keys, kind, name, bytes, |frame| frames.push(frame))?;
+    Ok(frames)
+}
+
+/// The same, a frame at a time: for objects whose frames together would take too much memory. What `each` was given counts only
+/// when this returns `Ok`.
+pub fn open_each(keys: &Keys, kind: Kind, name: &Name, bytes: &[u8], mut each: impl FnMut(Frame)) -> Result<()> {
+    let mut opener = Opener::new(keys, kind, name, bytes)?;
     let mut offset = HEADER_LENGTH;
     loop {
         let head = FrameHead::read(&opener.name, &bytes[offset..])?;
@@ -394,11 +401,11 @@ pub fn open_all(keys: &Keys, kind: Kind, name: &Name, bytes: &[u8]) -> Result<Ve
         let raw = opener.open(offset as u64, frame, head.class)?;
         if head.class == Class::End {
             return match end == bytes.len() {
-                true => Ok(frames),
+                true => Ok(()),
                 false => Err(Error::damaged(&opener.name, "something follows its end")),
             };
         }
-        frames.push(Frame { class: head.class, offset: offset as u64, raw });
+        each(Frame { class: head.class, offset: offset as u64, raw });
         offset = end;
     }
 }

@@ -3,13 +3,14 @@
 //! Memory: 24 bytes for each object of the log, and one fold.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::format::log::LogHead;
-use crate::format::sealed::{Class, END_LENGTH, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener};
+use crate::format::sealed::{open_each, Class, END_LENGTH, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener};
 use crate::names::{LogRange, Name, SourceName, prefix};
 use crate::vault::{Vault, missing_is_damage, parse_head};
 
@@ -156,11 +157,10 @@ impl LogIndex {
     pub async fn read(&self, range: LogRange) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity((range.to - range.from) as usize);
         for object in self.objects_in(range) {
-            let stretch = self.read_object(&object).await?;
             let at = range.from + bytes.len() as u64;
-            let from = (at - object.range.from) as usize;
-            let to = (range.to.min(object.range.to) - object.range.from) as usize;
-            bytes.extend_from_slice(&stretch[from..to]);
+            let from = at - object.range.from;
+            let to = range.to.min(object.range.to) - object.range.from;
+            self.append_object(&object, from..to, &mut bytes).await?;
         }
         if bytes.len() as u64 != range.to - range.from {
             return Err(Error::NotFound(format!(
@@ -175,12 +175,29 @@ impl LogIndex {
 
     /// All bytes of one object.
     pub async fn read_object(&self, object: &LogObject) -> Result<Vec<u8>> {
+        let length = object.range.to - object.range.from;
+        let mut bytes = Vec::with_capacity(length as usize);
+        self.append_object(object, 0..length, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// Appends a part of an object's bytes, frame by frame.
+    async fn append_object(&self, object: &LogObject, wanted: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
         let name = self.name(object);
-        let frames = self.vault.get_sealed(Kind::Log, &name).await.map_err(|error| missing_is_damage(&name, error))?;
-        let mut bytes = Vec::with_capacity((object.range.to - object.range.from) as usize);
-        frames.iter().filter(|frame| frame.class == Class::Bytes).for_each(|frame| bytes.extend_from_slice(&frame.raw));
-        match bytes.len() as u64 == object.range.to - object.range.from {
-            true => Ok(bytes),
+        let sealed = self.vault.store().get(&name.to_string()).await;
+        let sealed = sealed.map_err(|error| missing_is_damage(&name, error))?;
+        let mut at = 0;
+        open_each(self.vault.keys(), Kind::Log, &name, &sealed, |frame| {
+            if frame.class == Class::Bytes {
+                let length = frame.raw.len() as u64;
+                let from = wanted.start.saturating_sub(at).min(length) as usize;
+                let to = wanted.end.saturating_sub(at).min(length) as usize;
+                out.extend_from_slice(&frame.raw[from..to.max(from)]);
+                at += length;
+            }
+        })?;
+        match at == object.range.to - object.range.from {
+            true => Ok(()),
             false => Err(Error::malformed(name.to_string(), "it is not as long as its name says")),
         }
     }

@@ -177,7 +177,9 @@ impl LogWriter {
     pub fn durable_now(&mut self, part: Durable) -> Option<FoldReady> {
         let at_border = part.range.from.is_multiple_of(self.fold_length);
         if at_border {
-            self.fold = Some(Fold::default());
+            // Room for all of it at once: growing would hold it twice.
+            let bytes = BytesMut::with_capacity(self.fold_length as usize);
+            self.fold = Some(Fold { bytes, moments: Moments::default() });
         }
         self.durable = part.range.to;
         self.on_its_way = 0;

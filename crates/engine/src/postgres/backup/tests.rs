@@ -1,3 +1,5 @@
+//! Backup labels as the server writes them.
+
 use super::*;
 
 #[test]

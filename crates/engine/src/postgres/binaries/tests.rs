@@ -1,3 +1,5 @@
+//! Finding server programs, and refusing the wrong ones.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Page checksums: the fast way and the plain way agree.
+
 use super::*;
 
 fn page(seed: u32) -> [u8; PAGE_BYTES] {

@@ -1,3 +1,5 @@
+//! pg_control: what is refused.
+
 use super::*;
 
 #[test]

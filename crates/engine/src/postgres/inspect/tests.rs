@@ -1,3 +1,5 @@
+//! What each fact about a server leads to.
+
 use std::fs;
 
 use testkit::postgres::Server;

@@ -1,3 +1,5 @@
+//! Log positions as text and as numbers.
+
 use super::*;
 
 #[test]

@@ -20,7 +20,7 @@ use crate::postgres::wal::{Event, Scanner, Shape};
 use crate::postgres::wire::{Connection, Mode, Replication, WalEvent, WalStream};
 
 /// More than this arrives only when the vault has taken some.
-const PENDING_MAX: usize = 64 << 20;
+const PENDING_MAX: usize = 12 << 20;
 /// This much is put without waiting for the interval.
 const PART_BYTES: usize = 4 << 20;
 const STATUS_EVERY: Duration = Duration::from_secs(5);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use vault::Vault;
 use vault::log::read::LogIndex;
@@ -26,6 +27,8 @@ use crate::postgres::wal::names::{Segment, parse_history_file_name};
 
 /// Files fetched ahead of the one asked for. Each is one segment on disk.
 const AHEAD: u64 = 6;
+/// Of which this many at a time are in memory.
+const AT_A_TIME: usize = 2;
 
 /// What is said to the asking side.
 const OK: &str = "ok";
@@ -47,6 +50,7 @@ struct State {
     end: Lsn,
     into: PathBuf,
     owner: Option<User>,
+    at_a_time: Semaphore,
     ahead: tokio::sync::Mutex<BTreeMap<Segment, JoinHandle<Result<bool>>>>,
     failure: Mutex<Option<Error>>,
 }
@@ -157,6 +161,7 @@ impl State {
             end: resolved.log_end,
             into: prepared.into.clone(),
             owner: prepared.owner,
+            at_a_time: Semaphore::new(AT_A_TIME),
             ahead: tokio::sync::Mutex::default(),
             failure: Mutex::default(),
         })
@@ -214,6 +219,7 @@ impl State {
             return Ok(false);
         };
         let to = end.0.min(stretch.to);
+        let _turn = self.at_a_time.acquire().await.map_err(|e| vault::Error::Internal(e.to_string()))?;
         let mut bytes = self.index.read(LogRange { timeline: segment.timeline, from: start.0, to }).await?;
         bytes.resize(self.segment_bytes as usize, 0);
         let spool = self.spool(segment);

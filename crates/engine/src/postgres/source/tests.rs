@@ -1,3 +1,5 @@
+//! Which files of a data directory are stored, and which pages carry a checksum.
+
 use super::*;
 
 fn kept(folder: &str, names: &[&str]) -> Vec<String> {

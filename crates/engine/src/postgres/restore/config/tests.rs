@@ -1,3 +1,5 @@
+//! Settings of a restored server: what is taken out, and how values are quoted.
+
 use super::*;
 
 #[test]

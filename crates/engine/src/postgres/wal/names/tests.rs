@@ -1,3 +1,5 @@
+//! Names of log segments and history files, there and back.
+
 use super::*;
 
 const MIB: u64 = 1 << 20;

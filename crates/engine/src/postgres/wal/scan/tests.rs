@@ -1,3 +1,5 @@
+//! The record scanner on garbage and on made-up pages.
+
 use super::*;
 
 const SHAPE: Shape = Shape { major: 18, timeline: 1, segment_bytes: 1 << 20, system_identifier: None };

@@ -1,3 +1,5 @@
+//! Connection strings: what is understood, and what is refused by name.
+
 use super::*;
 
 fn defaults() -> Defaults {

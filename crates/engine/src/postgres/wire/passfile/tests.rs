@@ -1,3 +1,5 @@
+//! Password files: escapes, wildcards, and rights that are too wide.
+
 use super::super::conninfo::Defaults;
 use super::*;
 

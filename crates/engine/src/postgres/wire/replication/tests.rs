@@ -1,3 +1,5 @@
+//! Messages of the replication protocol, taken apart.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What each sslmode checks of a certificate.
+
 use super::*;
 
 #[test]

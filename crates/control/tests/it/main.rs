@@ -1,0 +1,3 @@
+//! Tests of the product above the engines, in one binary.
+
+mod errors;
