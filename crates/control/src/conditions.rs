@@ -125,7 +125,13 @@ async fn look(daemon: &Daemon, source: &Source, repeat: bool) -> Result<()> {
                     found.text
                 ),
                 _ => {
-                    tracing::warn!(source = source.row.name, kind = found.kind, advice = found.advice, "{}", found.text)
+                    tracing::warn!(
+                        source = source.row.name,
+                        kind = found.kind,
+                        advice = found.advice,
+                        "{}",
+                        found.text
+                    );
                 }
             }
         }

@@ -152,8 +152,9 @@ async fn prepare(
     let binaries = Binaries::find(resolved.info.major, &request.binaries).await?;
     let owner = owner_for(resolved, request)?;
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
+    let tablespaces = folder::plan_tablespaces(resolved, request)?;
     let into = folder::claim(request, resolved, owner)?;
-    let tablespaces = folder::tablespaces(&into, resolved, request, owner)?;
+    folder::make_tablespaces(&into, &tablespaces, owner)?;
     let socket_folder = Instance::socket_folder_for(&into, owner)?;
     let fetch_socket = socket_folder.join("rekindle.fetch");
     let instance = Instance {

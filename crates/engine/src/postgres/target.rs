@@ -130,7 +130,7 @@ impl<'a> Finder<'a> {
         }
         let mut first_why = None;
         for backup in self.candidates() {
-            match self.from_backup(backup).await? {
+            match self.starting_at(backup).await? {
                 Ok(resolved) => return Ok(Ok(resolved)),
                 Err(why) => drop(first_why.get_or_insert(why)),
             }
@@ -149,7 +149,7 @@ impl<'a> Finder<'a> {
         self.backups.iter().rev().filter(ours).filter(not_after)
     }
 
-    async fn from_backup(&self, backup: &BackupInfo) -> Result<Result<Resolved, Refused>> {
+    async fn starting_at(&self, backup: &BackupInfo) -> Result<Result<Resolved, Refused>> {
         let (timeline, from) = (backup.head.timeline, Lsn(backup.head.log_from));
         let consistent = Lsn(backup.head.log_to);
         let reach = self.lineage.reach(self.index, timeline, from).filter(|reach| reach.end >= consistent);

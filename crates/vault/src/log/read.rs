@@ -10,7 +10,9 @@ use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::format::log::LogHead;
-use crate::format::sealed::{open_each, Class, END_LENGTH, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener};
+use crate::format::sealed::{
+    Class, END_LENGTH, FRAME_HEADER_LENGTH, FrameHead, HEADER_LENGTH, Kind, Opener, open_each,
+};
 use crate::names::{LogRange, Name, SourceName, prefix};
 use crate::vault::{Vault, missing_is_damage, parse_head};
 

@@ -127,40 +127,48 @@ pub(super) fn is_ours(into: &Path, path: &Path) -> bool {
 }
 
 /// Where the tablespaces go: where they were asked to, or into a folder beside the data directory. Never to where they were.
-pub(super) fn tablespaces(
-    into: &Path,
-    resolved: &Resolved,
-    request: &RestoreRequest,
-    owner: Option<User>,
-) -> Result<BTreeMap<u32, PathBuf>> {
-    let beside = PathBuf::from(format!("{}.tablespaces", into.display()));
+/// Only looks.
+pub(super) fn plan_tablespaces(resolved: &Resolved, request: &RestoreRequest) -> Result<BTreeMap<u32, PathBuf>> {
+    let into = std::path::absolute(&request.into).map_err(|e| Error::file("find", &request.into, e))?;
+    let refused = |oid: u32, place: &Path, what: &str| Error::Tablespace {
+        oid,
+        path: place.display().to_string(),
+        what: what.to_owned(),
+    };
+    let known = |oid: &u32| resolved.info.tablespaces.iter().any(|tablespace| tablespace.oid == *oid);
+    if let Some((oid, place)) = request.tablespaces.iter().find(|(oid, _)| !known(oid)) {
+        return Err(refused(*oid, place, "is not of a tablespace in the backup"));
+    }
     let mut places = BTreeMap::new();
-    for tablespace in &resolved.info.tablespaces {
-        let oid = tablespace.oid;
-        let place = request.tablespaces.get(&oid).cloned().unwrap_or_else(|| beside.join(oid.to_string()));
+    for oid in resolved.info.tablespaces.iter().map(|tablespace| tablespace.oid) {
+        let place = request.tablespaces.get(&oid).cloned().unwrap_or_else(|| beside(&into).join(oid.to_string()));
         let place = std::path::absolute(&place).map_err(|e| Error::file("find", &place, e))?;
-        let refused = |what: &str| Error::Tablespace { oid, path: place.display().to_string(), what: what.to_owned() };
         let filled = fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
         let ours = fs::read_link(into.join("pg_tblspc").join(oid.to_string())).is_ok_and(|target| target == place);
         if filled && !(request.delta && ours) {
-            return Err(refused("is not empty"));
+            return Err(refused(oid, &place, "is not empty"));
         }
         places.insert(oid, place);
     }
-    for unknown in request.tablespaces.keys().filter(|oid| !places.contains_key(oid)) {
-        return Err(Error::Tablespace { oid: *unknown, path: String::new(), what: "is not in the backup".into() });
-    }
+    Ok(places)
+}
+
+fn beside(into: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.tablespaces", into.display()))
+}
+
+pub(super) fn make_tablespaces(into: &Path, places: &BTreeMap<u32, PathBuf>, owner: Option<User>) -> Result<()> {
     for place in places.values() {
         fs::create_dir_all(place).map_err(|e| Error::file("make", place, e))?;
         fs::set_permissions(place, fs::Permissions::from_mode(0o700))
             .map_err(|e| Error::file("set the mode of", place, e))?;
         give(place, owner)?;
         // The folder that holds them all, when we made it.
-        if let Some(parent) = place.parent().filter(|parent| **parent == *beside) {
+        if let Some(parent) = place.parent().filter(|parent| **parent == *beside(into)) {
             give(parent, owner)?;
         }
     }
-    Ok(places)
+    Ok(())
 }
 
 /// Where a path of the backup goes.

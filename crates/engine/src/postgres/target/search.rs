@@ -79,8 +79,7 @@ impl<'a> Search<'a> {
             Target::Name(name) => {
                 let wanted = |at: &At| at.name.as_deref() == Some(name);
                 let found = self.last_record(|head| head.names.iter().any(|n| n == name), wanted).await?;
-                self.at_record(found, exclusive, &format!("no restore point of that name is in the log of this window"))
-                    .await
+                self.at_record(found, exclusive, "no restore point of that name is in the log of this window").await
             }
             Target::Backup(_) => Ok(Err("a backup is its own target".into())),
         }
