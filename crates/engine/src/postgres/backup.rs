@@ -221,10 +221,11 @@ fn interrupted(error: Error) -> Error {
 
 async fn store_tail(mut writer: BackupWriter, end: &End, control: Vec<u8>) -> Result<BackupWriter> {
     let mut tail = Tail { files: vec![("backup_label".to_owned(), end.label_file.clone().into_bytes())] };
+    // In path order, as in every list; that pg_control is placed last is the restore's affair.
+    tail.files.push((control_file::PATH.to_owned(), control));
     if !end.tablespace_map.trim().is_empty() {
         tail.files.push(("tablespace_map".to_owned(), end.tablespace_map.clone().into_bytes()));
     }
-    tail.files.push((control_file::PATH.to_owned(), control));
     let stored = tokio::task::spawn_blocking(move || writer.store_tail(&tail).map(|()| writer)).await;
     Ok(stored.map_err(|e| vault::Error::Internal(e.to_string()))??)
 }

@@ -1,0 +1,256 @@
+//! A house to test in: a private cluster, a vault, the daemon, and the command line.
+#![allow(clippy::disallowed_methods, reason = "tests may ask the machine")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::postgres::{Server, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct House {
+    pub(crate) folder: TempDir,
+    pub(crate) server: Server,
+    daemon: Option<Child>,
+    /// Put before the daemon's command: strace and what it is told.
+    before: Vec<String>,
+    variables: Vec<(String, String)>,
+    vault: String,
+    init_words: Vec<String>,
+}
+
+impl House {
+    /// A cluster, a folder vault and a daemon, the cluster protected as `shop`.
+    pub(crate) fn new(server: Server) -> House {
+        let mut house = House::bare(server);
+        house.init();
+        house.start_daemon();
+        house.protect();
+        house
+    }
+
+    /// Nothing but the cluster and an empty folder.
+    pub(crate) fn bare(server: Server) -> House {
+        let folder = tempfile::Builder::new().prefix("rekindle-it-").tempdir().unwrap();
+        open_to_all(folder.path());
+        let vault = format!("file:{}", folder.path().join("vault").display());
+        House { folder, server, daemon: None, before: vec![], variables: vec![], vault, init_words: vec![] }
+    }
+
+    pub(crate) fn on_s3(&mut self, s3: &testkit::s3::Server) {
+        self.vault = format!("s3://{}/house", s3.bucket());
+        let words = ["--s3-endpoint", &s3.endpoint(), "--s3-region", "us-east-1", "--s3-path-style", "--s3-allow-http"];
+        self.init_words = words.iter().map(|word| (*word).to_owned()).collect();
+        self.variables.push(("AWS_ACCESS_KEY_ID".into(), s3.key_id().to_owned()));
+        self.variables.push(("AWS_SECRET_ACCESS_KEY".into(), s3.secret().to_owned()));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn vault(&self) -> &str {
+        &self.vault
+    }
+
+    pub(crate) fn s3_words(&self) -> Vec<&str> {
+        self.init_words.iter().map(String::as_str).collect()
+    }
+
+    pub(crate) fn init(&self) {
+        let (key, data, socket) = (self.path("key"), self.path("data"), self.path("socket"));
+        let mut words = vec!["init", "--vault", &self.vault, "--key-file", text(&key), "--data-folder", text(&data)];
+        words.extend(["--socket", text(&socket)]);
+        words.extend(self.s3_words());
+        self.ok(&words);
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+        command.arg("--config").arg(self.path("rekindle.toml")).arg("--json").args(words);
+        command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// Runs a command: its exit code, and the JSON it printed, or the error's.
+    pub(crate) fn run(&self, words: &[&str]) -> (i32, Value) {
+        let done = self.command(words).stdin(Stdio::null()).output().unwrap();
+        let code = done.status.code().unwrap_or(-1);
+        let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        let error = String::from_utf8_lossy(&done.stderr).lines().last().map(|line| json(line.as_bytes()));
+        match json(&done.stdout) {
+            Value::Null => (code, error.unwrap_or(Value::Null)),
+            value => (code, value),
+        }
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn ok(&self, words: &[&str]) -> Value {
+        let (code, value) = self.run(words);
+        assert_eq!(code, 0, "{words:?}: {value:#}\n{}", self.log());
+        value
+    }
+
+    /// Runs a command that must be refused; returns the error's code.
+    pub(crate) fn refused(&self, words: &[&str]) -> (i32, String) {
+        let (code, value) = self.run(words);
+        assert_ne!(code, 0, "{words:?} was not refused: {value:#}");
+        (code, value["code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn under(&mut self, before: &[&str]) {
+        self.before = before.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    pub(crate) fn start_daemon(&mut self) {
+        let program = env!("CARGO_BIN_EXE_rekindle").to_owned();
+        let words: Vec<String> = self.before.iter().cloned().chain([program]).collect();
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("--config").arg(self.path("rekindle.toml")).arg("serve");
+        command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");
+        self.daemon = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        assert!(wait_until(PATIENCE, || self.run(&["status"]).0 == 0), "the daemon does not answer\n{}", self.log());
+    }
+
+    pub(crate) fn daemon_pid(&self) -> u32 {
+        self.daemon.as_ref().map(Child::id).unwrap()
+    }
+
+    pub(crate) fn kill_daemon(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            daemon.wait().unwrap();
+        }
+    }
+
+    /// Ends a daemon that runs under another program, which does not hand on what kills it.
+    pub(crate) fn kill_traced_daemon(&mut self) {
+        let tracer = self.daemon.as_ref().map(Child::id).unwrap();
+        let children = std::fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            Command::new("kill").args(["-9", child]).status().unwrap();
+        }
+        self.kill_daemon();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn protect(&self) {
+        let url = self.server.socket_url("postgres");
+        self.ok(&["protect", &url, "--name", "shop"]);
+        self.caught_up();
+    }
+
+    /// Waits until all log written so far is in the vault.
+    pub(crate) fn caught_up(&self) {
+        let position = self.server.sql(
+            "postgres",
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END",
+        );
+        let durable = format!(
+            "SELECT coalesce(bool_or(flush_lsn >= '{}'), false) FROM pg_stat_replication WHERE application_name = 'rekindle_shop'",
+            position.trim()
+        );
+        let there = wait_until(PATIENCE, || self.server.sql("postgres", &durable).trim() == "t");
+        assert!(there, "the log does not arrive\n{}", self.log());
+    }
+
+    /// Restores into a new directory and returns the report.
+    pub(crate) fn restore(&self, name: &str, words: &[&str]) -> Restored {
+        let into = self.path(name);
+        let mut all = vec!["restore", "shop", "--into", text(&into), "--yes"];
+        all.extend(words);
+        Restored::of(self.ok(&all), self.server.bin_dir())
+    }
+
+    /// The vault is whole, every byte of it.
+    pub(crate) fn is_sound(&self) {
+        let report = self.ok(&["check", "--read-data"]);
+        let errors: Vec<&Value> =
+            report["findings"].as_array().unwrap().iter().filter(|f| f["severity"] == "error").collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.kill_daemon();
+    }
+}
+
+/// A restored server; stopped at the end.
+pub(crate) struct Restored {
+    pub(crate) report: Value,
+    programs: PathBuf,
+}
+
+impl Restored {
+    pub(crate) fn of(report: Value, programs: &Path) -> Restored {
+        Restored { report, programs: programs.to_owned() }
+    }
+
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
+        let port = self.report["port"].as_u64().unwrap().to_string();
+        let host = self.report["socket_folder"].as_str().unwrap();
+        let done = Command::new(self.programs.join("psql"))
+            .args([
+                "-h",
+                host,
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-XAtq",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                database,
+                "-c",
+                sql,
+            ])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn stop(&self) {
+        let into = Path::new(self.report["into"].as_str().unwrap());
+        let pid = std::fs::read_to_string(into.join("postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            Command::new("kill").args(["-INT", pid]).status().unwrap();
+            wait_until(PATIENCE, || !into.join("postmaster.pid").exists());
+        }
+    }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn open_to_all(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The majors to test: those asked for, or 15 and 18.
+pub(crate) fn majors() -> Vec<u32> {
+    let asked = std::env::var("REKINDLE_TEST_MAJORS").unwrap_or_else(|_| "15 18".into());
+    asked.split_whitespace().map(|major| major.parse().unwrap()).collect()
+}
+
+pub(crate) fn server(major: u32) -> Server {
+    Server::builder().major(major).fsync(true).start()
+}

@@ -1,0 +1,132 @@
+//! Every kind of target, on every major: what was committed before it is there, what was committed after is not.
+
+use testkit::postgres::Server;
+
+use crate::house::{House, majors, server};
+
+/// What happened, in order, with the moments between.
+struct Story {
+    time: String,
+    lsn: String,
+    xid: String,
+}
+
+fn tell(server: &Server) -> Story {
+    let sql = |text: &str| server.sql("postgres", text).trim().to_owned();
+    sql("INSERT INTO said VALUES ('one')");
+    let time = sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+    sql("INSERT INTO said VALUES ('two')");
+    sql("SELECT pg_create_restore_point('release')");
+    sql("INSERT INTO said VALUES ('three')");
+    let lsn = sql("SELECT pg_current_wal_lsn()");
+    let xid = sql("INSERT INTO said VALUES ('four') RETURNING txid_current()");
+    sql("INSERT INTO said VALUES ('five')");
+    Story { time, lsn, xid }
+}
+
+fn all_targets(major: u32) {
+    let house = House::new(server(major));
+    house.server.sql("postgres", "CREATE TABLE said (word text, at timestamptz DEFAULT clock_timestamp())");
+    let load = house.server.tool(
+        "pgbench",
+        &[
+            "-i",
+            "-q",
+            "-s",
+            "2",
+            "-h",
+            &house.server.socket_dir().display().to_string(),
+            "-p",
+            &house.server.port().to_string(),
+            "-U",
+            "postgres",
+            "postgres",
+        ],
+    );
+    assert!(load.status.success());
+    let port = house.server.port().to_string();
+    let mut traffic = std::process::Command::new(house.server.bin_dir().join("pgbench"))
+        .args([
+            "-n",
+            "-c",
+            "2",
+            "-T",
+            "600",
+            "-h",
+            &house.server.socket_dir().display().to_string(),
+            "-p",
+            &port,
+            "-U",
+            "postgres",
+            "postgres",
+        ])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    house.ok(&["backup", "shop", "--name", "first"]);
+    house.server.sql("postgres", "INSERT INTO said VALUES ('zero')");
+    house.ok(&["backup", "shop", "--name", "second"]);
+    let story = tell(&house.server);
+    traffic.kill().unwrap();
+    traffic.wait().unwrap();
+    house.caught_up();
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("latest", &["--to", "latest"], "zero one two three four five"),
+        ("time", &["--time", &story.time], "zero one"),
+        ("point", &["--restore-point", "release"], "zero one two"),
+        ("lsn", &["--lsn", &story.lsn, "--before"], "zero one two three"),
+        ("before-xid", &["--xid", &story.xid, "--before"], "zero one two three"),
+        ("xid", &["--xid", &story.xid], "zero one two three four"),
+        ("first", &["--backup", "first"], ""),
+        ("second", &["--backup", "second"], "zero"),
+    ];
+    for (name, words, expected) in cases {
+        let restored = house.restore(name, words);
+        let said = restored.sql("postgres", "SELECT coalesce(string_agg(word, ' ' ORDER BY at), '') FROM said");
+        assert_eq!(said, *expected, "PostgreSQL {major}, {name}");
+        // pgbench's books balance at every moment.
+        let books =
+            "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(bbalance) FROM pgbench_branches)";
+        assert_eq!(restored.sql("postgres", books), "t", "PostgreSQL {major}, {name}");
+        assert_eq!(restored.report["pages_bad"], 0);
+        drop(restored);
+        std::fs::remove_dir_all(house.path(name)).unwrap();
+    }
+    house.is_sound();
+}
+
+#[test]
+fn every_target_is_reached_exactly() {
+    majors().into_iter().for_each(all_targets);
+}
+
+#[test]
+fn a_target_that_cannot_be_reached_is_refused_before_anything_is_written() {
+    let house = House::new(server(15));
+    let into = house.path("into");
+    let restore = |words: &[&str]| {
+        let mut all = vec!["restore", "shop", "--into", into.to_str().unwrap(), "--yes"];
+        all.extend(words);
+        house.run(&all)
+    };
+    let (code, error) = restore(&["--to", "latest"]);
+    assert_eq!((code, error["code"].as_str()), (4, Some("RK-2070")), "no backup yet: {error}");
+    house.ok(&["backup", "shop"]);
+    for words in [
+        ["--time", "2020-01-01T00:00:00Z"],
+        ["--time", "2999-01-01T00:00:00Z"],
+        ["--lsn", "FF/0"],
+        ["--xid", "999999"],
+        ["--restore-point", "nobody-made-it"],
+        ["--backup", "nobody-took-it"],
+    ] {
+        let (code, error) = restore(&words);
+        assert_eq!((code, error["code"].as_str()), (4, Some("RK-2070")), "{words:?}: {error}");
+        assert!(
+            error["hint"].as_str().unwrap().contains("can be restored"),
+            "{words:?}: the hint says what can: {error}"
+        );
+        assert!(!into.exists(), "{words:?}: nothing is written");
+    }
+}

@@ -1,0 +1,86 @@
+//! Wrong inputs: each is told by its own code, and nothing is touched.
+
+use crate::house::{House, server, text};
+
+#[test]
+fn each_mistake_has_its_own_answer() {
+    let mut house = House::bare(server(15));
+    assert_eq!(house.refused(&["status"]).0, 5, "nothing there yet");
+    house.init();
+    assert_eq!(house.refused(&["status"]).0, 5, "no daemon yet");
+    house.start_daemon();
+    let with_password = format!("postgres://postgres:secret@127.0.0.1:{}/postgres", house.server.port());
+    assert_eq!(house.refused(&["protect", &with_password, "--name", "shop"]), (2, "RK-3013".into()));
+    assert_eq!(house.refused(&["protect", "postgres://nobody@127.0.0.1:1/x", "--name", "shop"]), (5, "RK-2010".into()));
+    assert_eq!(
+        house.refused(&["protect", &house.server.socket_url("postgres"), "--name", "No Name"]),
+        (2, "RK-1001".into())
+    );
+    house.protect();
+    assert_eq!(
+        house.refused(&["protect", &house.server.socket_url("postgres"), "--name", "shop"]),
+        (4, "RK-3011".into())
+    );
+    assert_eq!(house.refused(&["backup", "nobody"]), (3, "RK-3010".into()));
+    house.ok(&["backup", "shop"]);
+    let full = house.path("full");
+    std::fs::create_dir(&full).unwrap();
+    std::fs::write(full.join("mine"), "precious").unwrap();
+    for delta in [&[][..], &["--delta"][..]] {
+        let mut words = vec!["restore", "shop", "--to", "latest", "--into", text(&full), "--yes"];
+        words.extend(delta);
+        assert_eq!(house.refused(&words), (4, "RK-2071".into()));
+        assert_eq!(std::fs::read_to_string(full.join("mine")).unwrap(), "precious");
+    }
+    let into = house.path("into");
+    let nowhere = ["restore", "shop", "--to", "latest", "--into", text(&into), "--tablespace", "99=/tmp/x", "--yes"];
+    assert_eq!(house.refused(&nowhere), (2, "RK-2077".into()));
+    assert!(!into.exists());
+    let wrong_key = house.path("wrong.key");
+    std::fs::write(&wrong_key, format!("rekindle-key-1 {}\n", "ab".repeat(32))).unwrap();
+    let vault = house.vault().to_owned();
+    let words =
+        ["recover", "--vault", &vault, "--key", text(&wrong_key), "--to", "latest", "--into", text(&into), "--yes"];
+    assert_eq!(house.refused(&words), (7, "RK-1010".into()), "a wrong key is not damage");
+    house.is_sound();
+}
+
+#[test]
+fn a_server_that_cannot_be_protected_is_not_registered() {
+    let server =
+        testkit::postgres::Server::builder().setting("wal_level", "minimal").setting("max_wal_senders", "0").start();
+    let mut house = House::bare(server);
+    house.init();
+    house.start_daemon();
+    let (code, answer) = house.run(&["protect", &house.server.socket_url("postgres"), "--name", "shop"]);
+    assert_eq!((code, answer["registered"].as_bool()), (1, Some(false)), "{answer}");
+    let statements: Vec<&str> =
+        answer["findings"].as_array().unwrap().iter().filter_map(|f| f["statement"].as_str()).collect();
+    assert!(statements.iter().any(|statement| statement.contains("wal_level")), "{statements:?}");
+    assert_eq!(house.ok(&["status"])["sources"].as_array().unwrap().len(), 0);
+    assert_eq!(house.server.sql("postgres", "SELECT count(*) FROM pg_replication_slots").trim(), "0");
+}
+
+#[test]
+fn a_server_that_stops_during_a_backup_fails_it_and_leaves_the_vault_whole() {
+    let mut house = House::new(server(15));
+    house.server.sql("postgres", "CREATE TABLE t AS SELECT g AS id, md5(g::text) AS x, md5((g + 1)::text) AS y FROM generate_series(1, 1000000) g");
+    house.ok(&["backup", "shop", "--name", "good"]);
+    let words = ["backup", "shop", "--full"];
+    let (code, answer) = std::thread::scope(|scope| {
+        let running = scope.spawn(|| house.run(&words));
+        let begun = || house.run(&["status"]).1["operations"].as_array().is_some_and(|running| !running.is_empty());
+        assert!(testkit::postgres::wait_until(std::time::Duration::from_secs(20), begun));
+        let pid = std::fs::read_to_string(house.server.data_dir().join("postmaster.pid")).unwrap();
+        std::process::Command::new("kill").args(["-QUIT", pid.lines().next().unwrap()]).status().unwrap();
+        running.join().unwrap()
+    });
+    assert_ne!(code, 0, "{answer}");
+    assert!(answer["code"].as_str().unwrap().starts_with("RK-2"), "{answer}");
+    house.server.kill9();
+    house.server.start();
+    house.caught_up();
+    house.is_sound();
+    let restored = house.restore("into", &["--to", "latest"]);
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "1000000");
+}
