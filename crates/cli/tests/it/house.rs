@@ -66,6 +66,11 @@ impl House {
         words.extend(["--socket", text(&socket)]);
         words.extend(self.s3_words());
         self.ok(&words);
+        // Programs of other majors than Debian's lie in a folder of the tests.
+        let config = std::fs::read_to_string(self.path("rekindle.toml")).unwrap();
+        let programs = format!("server_programs = [{:?}]", self.server.bin_dir());
+        let config = config.replace("server_programs = []", &programs);
+        std::fs::write(self.path("rekindle.toml"), config).unwrap();
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -135,6 +140,10 @@ impl House {
             Command::new("kill").args(["-9", child]).status().unwrap();
         }
         self.kill_daemon();
+        for child in children.split_whitespace() {
+            let process = Path::new("/proc").join(child);
+            assert!(wait_until(PATIENCE, || !process.exists()), "{child} does not die");
+        }
     }
 
     pub(crate) fn log(&self) -> String {

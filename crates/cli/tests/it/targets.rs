@@ -24,46 +24,24 @@ fn tell(server: &Server) -> Story {
     Story { time, lsn, xid }
 }
 
-fn all_targets(major: u32) {
-    let house = House::new(server(major));
-    house.server.sql("postgres", "CREATE TABLE said (word text, at timestamptz DEFAULT clock_timestamp())");
-    let load = house.server.tool(
-        "pgbench",
-        &[
-            "-i",
-            "-q",
-            "-s",
-            "2",
-            "-h",
-            &house.server.socket_dir().display().to_string(),
-            "-p",
-            &house.server.port().to_string(),
-            "-U",
-            "postgres",
-            "postgres",
-        ],
-    );
-    assert!(load.status.success());
-    let port = house.server.port().to_string();
-    let mut traffic = std::process::Command::new(house.server.bin_dir().join("pgbench"))
-        .args([
-            "-n",
-            "-c",
-            "2",
-            "-T",
-            "600",
-            "-h",
-            &house.server.socket_dir().display().to_string(),
-            "-p",
-            &port,
-            "-U",
-            "postgres",
-            "postgres",
-        ])
+/// Keeps the cluster busy until it is killed.
+fn traffic(server: &Server) -> std::process::Child {
+    let (socket, port) = (server.socket_dir().display().to_string(), server.port().to_string());
+    let place = ["-h", &socket, "-p", &port, "-U", "postgres", "postgres"];
+    server.tool_ok("pgbench", &[&["-i", "-q", "-s", "2"][..], &place].concat());
+    std::process::Command::new(server.bin_dir().join("pgbench"))
+        .args(["-n", "-c", "2", "-T", "600"])
+        .args(place)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn all_targets(major: u32) {
+    let house = House::new(server(major));
+    house.server.sql("postgres", "CREATE TABLE said (word text, at timestamptz DEFAULT clock_timestamp())");
+    let mut traffic = traffic(&house.server);
     house.ok(&["backup", "shop", "--name", "first"]);
     house.server.sql("postgres", "INSERT INTO said VALUES ('zero')");
     house.ok(&["backup", "shop", "--name", "second"]);
