@@ -2,6 +2,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
+    clippy::print_stdout,
     reason = "tests may ask the machine, and print their seeds"
 )]
 
