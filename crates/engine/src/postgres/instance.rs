@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 
 /// A socket's whole path may have 107 bytes.
 const SOCKET_FOLDER_BYTES_MAX: usize = 85;
+/// Every look starts a backend, so a long recovery is looked at less often than a short one.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_millis(200);
 const LOG_LINES_SHOWN: usize = 15;
 pub const LOG_FILE: &str = "rekindle.server.log";
 
@@ -105,6 +108,7 @@ impl Instance {
     pub async fn wait_connectable(&self, mut tick: impl FnMut() -> Result<()>) -> Result<Connection> {
         let mut seen = false;
         let mut missing = 0;
+        let mut pause = FIRST_LOOK;
         loop {
             tick()?;
             match self.connect("postgres").await {
@@ -117,10 +121,11 @@ impl Instance {
                 false => missing += 1,
             }
             // The pid file appears a moment after the start.
-            if missing > if seen { 3 } else { 100 } {
+            if missing > if seen { 3 } else { 40 } {
                 return Err(self.failed("stopped by itself"));
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 5 / 4).min(LAST_LOOK);
         }
     }
 

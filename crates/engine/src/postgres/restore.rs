@@ -19,7 +19,6 @@ use vault::Vault;
 use vault::backup::read::BackupReader;
 use vault::backup::restore::{RestoreOptions, RestoreTotals, restore_tree};
 use vault::backup::tree::Progress;
-use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
 use super::binaries::Binaries;
@@ -30,6 +29,7 @@ use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
 use super::wire::Connection;
 use crate::error::{Error, Result};
+use fetch::Fetch;
 
 mod config;
 mod fetch;
@@ -106,30 +106,46 @@ pub async fn restore(
     let mut watch = Stopwatch { vault, steps, begun: vault.env().monotonic(), done: Durations::default(), open: None };
     watch.step("preflight");
     let prepared = prepare(vault, source, resolved, request).await?;
+    let mut fetch = Fetch::begin(vault, source, resolved, &prepared).await?;
+    let done = bring_back(resolved, request, &prepared, &mut fetch, progress, &mut watch).await;
+    fetch.stop().await;
+    if done.is_err() && prepared.instance.is_running() {
+        // A server that is not where it should be must not be found there.
+        let _ = prepared.instance.stop().await;
+    }
+    let (totals, verified) = done?;
+    folder::mark_complete(&prepared)?;
+    Ok(restored(source, resolved, &prepared, totals, verified, request.start, progress, watch.finish()))
+}
+
+async fn bring_back(
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    prepared: &Prepared,
+    fetch: &mut Fetch,
+    progress: &Arc<Progress>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<(RestoreTotals, Verified)> {
     watch.step("files");
-    let totals = write_files(&prepared, request, progress).await?;
+    let totals = write_files(prepared, request, progress).await?;
     watch.step("settings");
-    config::write(&prepared, resolved, request)?;
+    config::write(prepared, resolved, request)?;
     if !request.start {
         watch.step("log");
-        fetch::place_log(vault, source, resolved, &prepared).await?;
-        folder::place_tail(&prepared).await?;
-        folder::mark_complete(&prepared)?;
-        let verified = Verified::default();
-        return Ok(restored(source, resolved, &prepared, totals, verified, false, progress, watch.finish()));
+        fetch.place_all(resolved).await?;
+        folder::place_tail(prepared).await?;
+        return Ok((totals, Verified::default()));
     }
-    folder::place_tail(&prepared).await?;
+    folder::place_tail(prepared).await?;
     watch.step("replay");
-    let fetch = fetch::Server::start(vault, source, resolved, &prepared).await?;
-    let mut sql = replay(&prepared, resolved, &fetch, progress).await?;
+    fetch.answer()?;
+    let mut sql = replay(prepared, resolved, fetch, progress).await?;
     watch.step("verify");
     let verified = verify::verify(&mut sql, &prepared.instance, &resolved.info).await?;
     watch.step("open");
-    open(&mut sql, &prepared, resolved).await?;
+    open(&mut sql, prepared, resolved).await?;
     sql.close().await;
-    fetch.stop().await;
-    folder::mark_complete(&prepared)?;
-    Ok(restored(source, resolved, &prepared, totals, verified, true, progress, watch.finish()))
+    Ok((totals, verified))
 }
 
 /// Everything that was decided before the first write.
@@ -211,12 +227,7 @@ async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &A
 }
 
 /// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
-async fn replay(
-    prepared: &Prepared,
-    resolved: &Resolved,
-    fetch: &fetch::Server,
-    progress: &Progress,
-) -> Result<Connection> {
+async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progress: &Progress) -> Result<Connection> {
     let instance = &prepared.instance;
     instance.start().await?;
     let alive = || fetch.failure().map_or(Ok(()), Err).and_then(|()| Ok(progress.check()?));
@@ -234,7 +245,7 @@ async fn replay(
                     reached: "the server went on by itself".into(),
                 });
             }
-            Ok(_) => tokio::time::sleep(Duration::from_millis(30)).await,
+            Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
             Err(_) if !instance.is_running() => {
                 return Err(fetch.failure().unwrap_or_else(|| instance.failed("stopped during recovery")));
             }
@@ -245,6 +256,8 @@ async fn replay(
     Ok(sql)
 }
 
+/// A look costs the replay a moment, a pause not seen costs the restore this much at most.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const PAUSED: &str =
     "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'promoted' WHEN pg_is_wal_replay_paused() THEN 't' ELSE 'f' END";
 
@@ -345,9 +358,4 @@ fn restored(
         not_covered: config::not_covered(resolved),
         durations,
     }
-}
-
-/// The log as the restore needs it.
-pub(crate) async fn log_index(vault: &Vault, source: &SourceName) -> Result<LogIndex> {
-    Ok(LogIndex::load(vault, source).await?)
 }

@@ -20,6 +20,7 @@
 //! A pack's salt is zero, so that one extent can be opened without reading the head of its pack first.
 
 use std::fmt;
+use std::io::Cursor;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -239,7 +240,7 @@ impl Sealer {
     }
 
     fn prove_readable(&self) -> Result<()> {
-        let mut opener = Opener { key: self.key.clone(), name: self.name.clone(), scratch: Vec::new() };
+        let mut opener = Opener::with_key(self.key.clone(), self.name.clone());
         let mut offset = HEADER_LENGTH;
         while offset < self.bytes.len() {
             let head = FrameHead::read(&self.name, &self.bytes[offset..])?;
@@ -287,11 +288,12 @@ impl FrameHead {
     }
 }
 
-/// Opens frames of one object.
+/// Opens frames of one object. Its buffers and zstd's are kept from frame to frame.
 pub struct Opener {
     key: Arc<LessSafeKey>,
     name: String,
     scratch: Vec<u8>,
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
 }
 
 impl fmt::Debug for Opener {
@@ -304,7 +306,11 @@ impl Opener {
     /// For a pack, whose header is known without reading it.
     pub fn for_pack(keys: &Keys, name: &Name) -> Opener {
         let name = name.to_string();
-        Opener { key: keys.of_object(&header(Kind::Pack, keys.vault, [0; 32]), &name), name, scratch: Vec::new() }
+        Opener::with_key(keys.of_object(&header(Kind::Pack, keys.vault, [0; 32]), &name), name)
+    }
+
+    fn with_key(key: Arc<LessSafeKey>, name: String) -> Opener {
+        Opener { key, name, scratch: Vec::new(), zstd: None }
     }
 
     /// For any object, given its first 64 bytes. A header that is not ours is damage; a newer version says so.
@@ -321,17 +327,29 @@ impl Opener {
         if *found != header(kind, keys.vault, salt) {
             return Err(Error::damaged(name, "its header is not one of this vault"));
         }
-        Ok(Opener { key: keys.of_object(found, &name), name, scratch: Vec::new() })
+        Ok(Opener::with_key(keys.of_object(found, &name), name))
     }
 
-    /// Opens the frame that stands at `offset` and fills `frame` exactly. Returns what it holds.
+    /// Opens the frame that stands at `offset` and fills `frame` exactly.
     pub fn open(&mut self, offset: u64, frame: &[u8], class: Class) -> Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        self.open_onto(offset, frame, class, &mut raw)?;
+        Ok(raw)
+    }
+
+    /// The same, behind what is in `out` already. `out` is as it was when this fails.
+    pub fn open_onto(&mut self, offset: u64, frame: &[u8], class: Class, out: &mut Vec<u8>) -> Result<()> {
         let head = self.checked_head(frame)?;
         if head.class != class {
             return Err(Error::malformed(&self.name, format!("{:?} stands where {class:?} should", head.class)));
         }
         self.unseal(offset, &head, frame)?;
-        self.decode(&head)
+        let before = out.len();
+        let opened = self.decode(&head, out);
+        if opened.is_err() {
+            out.truncate(before);
+        }
+        opened
     }
 
     fn checked_head(&self, frame: &[u8]) -> Result<FrameHead> {
@@ -357,17 +375,27 @@ impl Opener {
         }
     }
 
-    fn decode(&mut self, head: &FrameHead) -> Result<Vec<u8>> {
+    fn decode(&mut self, head: &FrameHead, out: &mut Vec<u8>) -> Result<()> {
+        let (before, raw) = (out.len(), head.raw as usize);
         if head.codec == 0 {
-            return match self.scratch.len() == head.raw as usize {
-                true => Ok(self.scratch.clone()),
-                false => Err(Error::malformed(&self.name, "a frame's raw length is wrong")),
+            out.extend_from_slice(&self.scratch);
+        } else {
+            out.reserve(raw);
+            let zstd = match &mut self.zstd {
+                Some(zstd) => zstd,
+                none => {
+                    none.insert(zstd::bulk::Decompressor::new().map_err(|e| Error::Internal(format!("zstd: {e}")))?)
+                }
             };
+            // A cursor writes behind what is there, into memory that nobody filled with zeroes first.
+            let mut behind = Cursor::new(&mut *out);
+            behind.set_position(before as u64);
+            zstd.decompress_to_buffer(&self.scratch, &mut behind)
+                .map_err(|_| Error::malformed(&self.name, "a frame does not decompress to its raw length"))?;
         }
-        let raw = zstd::bulk::decompress(&self.scratch, head.raw as usize);
-        match raw {
-            Ok(raw) if raw.len() == head.raw as usize => Ok(raw),
-            _ => Err(Error::malformed(&self.name, "a frame does not decompress to its raw length")),
+        match out.len() - before == raw {
+            true => Ok(()),
+            false => Err(Error::malformed(&self.name, "a frame's raw length is wrong")),
         }
     }
 }
@@ -383,29 +411,39 @@ pub struct Frame {
 /// Opens a whole object and insists on its end frame: nothing missing, nothing behind.
 pub fn open_all(keys: &Keys, kind: Kind, name: &Name, bytes: &[u8]) -> Result<Vec<Frame>> {
     let mut frames = Vec::new();
-    open_each(keys, kind, name, bytes, |frame| frames.push(frame))?;
+    open_each(keys, kind, name, bytes, |class, offset, raw| {
+        frames.push(Frame { class, offset, raw: std::mem::take(raw) });
+    })?;
     Ok(frames)
 }
 
-/// The same, a frame at a time: for objects whose frames together would take too much memory. What `each` was given counts only
-/// when this returns `Ok`.
-pub fn open_each(keys: &Keys, kind: Kind, name: &Name, bytes: &[u8], mut each: impl FnMut(Frame)) -> Result<()> {
+/// The same, a frame at a time (its class, its offset, its bytes): for objects whose frames together would take too much memory.
+/// What `each` was given counts only when this returns `Ok`.
+pub fn open_each(
+    keys: &Keys,
+    kind: Kind,
+    name: &Name,
+    bytes: &[u8],
+    mut each: impl FnMut(Class, u64, &mut Vec<u8>),
+) -> Result<()> {
     let mut opener = Opener::new(keys, kind, name, bytes)?;
     let mut offset = HEADER_LENGTH;
+    let mut raw = Vec::new();
     loop {
         let head = FrameHead::read(&opener.name, &bytes[offset..])?;
         let end = offset + FRAME_HEADER_LENGTH + head.stored as usize;
         let Some(frame) = bytes.get(offset..end) else {
             return Err(Error::damaged(&opener.name, "it ends in the middle of a frame"));
         };
-        let raw = opener.open(offset as u64, frame, head.class)?;
+        raw.clear();
+        opener.open_onto(offset as u64, frame, head.class, &mut raw)?;
         if head.class == Class::End {
             return match end == bytes.len() {
                 true => Ok(()),
                 false => Err(Error::damaged(&opener.name, "something follows its end")),
             };
         }
-        each(Frame { class: head.class, offset: offset as u64, raw });
+        each(head.class, offset as u64, &mut raw);
         offset = end;
     }
 }

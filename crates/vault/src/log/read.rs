@@ -157,12 +157,20 @@ impl LogIndex {
 
     /// The bytes of a range, all of them; a hole in it is an error.
     pub async fn read(&self, range: LogRange) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity((range.to - range.from) as usize);
+        let mut bytes = Vec::new();
+        self.read_into(range, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// The same in place of what is in `bytes`, whose memory is used again.
+    pub async fn read_into(&self, range: LogRange, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.clear();
+        bytes.reserve((range.to - range.from) as usize);
         for object in self.objects_in(range) {
             let at = range.from + bytes.len() as u64;
             let from = at - object.range.from;
             let to = range.to.min(object.range.to) - object.range.from;
-            self.append_object(&object, from..to, &mut bytes).await?;
+            self.append_object(&object, from..to, bytes).await?;
         }
         if bytes.len() as u64 != range.to - range.from {
             return Err(Error::NotFound(format!(
@@ -172,7 +180,7 @@ impl LogIndex {
                 range.from + bytes.len() as u64
             )));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// All bytes of one object.
@@ -189,12 +197,12 @@ impl LogIndex {
         let sealed = self.vault.store().get(&name.to_string()).await;
         let sealed = sealed.map_err(|error| missing_is_damage(&name, error))?;
         let mut at = 0;
-        open_each(self.vault.keys(), Kind::Log, &name, &sealed, |frame| {
-            if frame.class == Class::Bytes {
-                let length = frame.raw.len() as u64;
+        open_each(self.vault.keys(), Kind::Log, &name, &sealed, |class, _, raw| {
+            if class == Class::Bytes {
+                let length = raw.len() as u64;
                 let from = wanted.start.saturating_sub(at).min(length) as usize;
                 let to = wanted.end.saturating_sub(at).min(length) as usize;
-                out.extend_from_slice(&frame.raw[from..to.max(from)]);
+                out.extend_from_slice(&raw[from..to.max(from)]);
                 at += length;
             }
         })?;

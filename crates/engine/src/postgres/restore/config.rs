@@ -123,7 +123,6 @@ fn conf(prepared: &Prepared) -> String {
         ("data_directory", prepared.into.display().to_string()),
         ("hba_file", prepared.into.join(HBA).display().to_string()),
         ("ident_file", prepared.into.join("pg_ident.conf").display().to_string()),
-        ("external_pid_file", String::new()),
         ("listen_addresses", "localhost".into()),
         ("port", prepared.instance.port.to_string()),
         ("unix_socket_directories", prepared.instance.socket_folder.display().to_string()),

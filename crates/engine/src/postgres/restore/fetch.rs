@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -23,21 +23,23 @@ use crate::postgres::lineage::Lineage;
 use crate::postgres::lsn::Lsn;
 use crate::postgres::owner::User;
 use crate::postgres::target::Resolved;
-use crate::postgres::wal::names::{Segment, parse_history_file_name};
+use crate::postgres::wal::names::{Segment, history_file_name, parse_history_file_name};
 
-/// Files fetched ahead of the one asked for. Each is one segment on disk.
-const AHEAD: u64 = 6;
-/// Of which this many at a time are in memory.
+/// Log fetched ahead of the file asked for; it lies on disk. As much as a server keeps in pg_wal by itself.
+const AHEAD_BYTES: u64 = 1 << 30;
+/// Segments opened side by side, each in memory.
 const AT_A_TIME: usize = 2;
+const SPOOL: &str = "rekindle.spool.";
 
 /// What is said to the asking side.
 const OK: &str = "ok";
 const ABSENT: &str = "absent";
 
+/// The log on its way to a restored directory. Fetching ahead begins at once, beside the writing of the files.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct Fetch {
     state: Arc<State>,
-    task: JoinHandle<()>,
+    answering: Option<JoinHandle<()>>,
     socket: PathBuf,
 }
 
@@ -51,45 +53,91 @@ struct State {
     into: PathBuf,
     owner: Option<User>,
     at_a_time: Semaphore,
+    /// Memory of segments that are written: fresh memory costs as much time as opening a segment.
+    buffers: Mutex<Vec<Vec<u8>>>,
     ahead: tokio::sync::Mutex<BTreeMap<Segment, JoinHandle<Result<bool>>>>,
     failure: Mutex<Option<Error>>,
 }
 
-impl Server {
-    pub(super) async fn start(
+impl Fetch {
+    pub(super) async fn begin(
         vault: &Vault,
         source: &SourceName,
         resolved: &Resolved,
         prepared: &Prepared,
-    ) -> Result<Server> {
-        let socket = prepared.fetch_socket.clone();
-        let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).map_err(|e| Error::file("listen at", &socket, e))?;
-        if let Some(user) = prepared.owner {
-            std::os::unix::fs::chown(&socket, Some(user.uid), Some(user.gid))
-                .map_err(|e| Error::file("give away", &socket, e))?;
-        }
-        let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
+    ) -> Result<Fetch> {
+        remove_spool(&prepared.into);
+        let state = Arc::new(State {
+            index: LogIndex::load(vault, source).await?,
+            lineage: resolved.lineage.clone(),
+            segment_bytes: resolved.info.wal_segment_bytes,
+            end: resolved.log_end,
+            into: prepared.into.clone(),
+            owner: prepared.owner,
+            at_a_time: Semaphore::new(AT_A_TIME),
+            buffers: Mutex::default(),
+            ahead: tokio::sync::Mutex::default(),
+            failure: Mutex::default(),
+        });
         let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), state.segment_bytes);
         state.begin_ahead(first).await;
-        let task = tokio::spawn(serve(listener, state.clone()));
-        Ok(Server { state, task, socket })
+        Ok(Fetch { state, answering: None, socket: prepared.fetch_socket.clone() })
+    }
+
+    /// Answers a recovering server from here on.
+    pub(super) fn answer(&mut self) -> Result<()> {
+        let _ = std::fs::remove_file(&self.socket);
+        let listener = UnixListener::bind(&self.socket).map_err(|e| Error::file("listen at", &self.socket, e))?;
+        if let Some(user) = self.state.owner {
+            std::os::unix::fs::chown(&self.socket, Some(user.uid), Some(user.gid))
+                .map_err(|e| Error::file("give away", &self.socket, e))?;
+        }
+        self.answering = Some(tokio::spawn(serve(listener, self.state.clone())));
+        Ok(())
+    }
+
+    /// Puts all the log that a target needs, and the histories of its timelines, into `pg_wal`.
+    pub(super) async fn place_all(&self, resolved: &Resolved) -> Result<()> {
+        let state = &self.state;
+        let histories = state.index.timelines().filter(|timeline| state.lineage.contains(*timeline));
+        for timeline in histories.filter(|timeline| state.index.has_history(*timeline)) {
+            state.place(&history_file_name(timeline)).await?;
+        }
+        let (timeline, from) = (resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from));
+        let end = Lsn(resolved.log_end.0 + 1);
+        for (timeline, from, to) in state.lineage.pieces(timeline, from, end) {
+            let mut segment = Segment::at(timeline, from, state.segment_bytes);
+            while segment.start(state.segment_bytes) < to {
+                state.place(&segment.file_name(state.segment_bytes)).await?;
+                segment = segment.next();
+            }
+        }
+        Ok(())
     }
 
     /// What went wrong while fetching, once.
     pub(super) fn failure(&self) -> Option<Error> {
-        self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.state.failure).take()
     }
 
     pub(super) async fn stop(self) {
-        self.task.abort();
-        let ahead = std::mem::take(&mut *self.state.ahead.lock().await);
-        for (segment, task) in ahead {
+        if let Some(answering) = self.answering {
+            answering.abort();
+            let _ = std::fs::remove_file(&self.socket);
+        }
+        for task in std::mem::take(&mut *self.state.ahead.lock().await).into_values() {
             task.abort();
             let _ = task.await;
-            let _ = std::fs::remove_file(self.state.spool(segment));
         }
-        let _ = std::fs::remove_file(&self.socket);
+        remove_spool(&self.state.into);
+    }
+}
+
+/// Also what a restore left that was killed.
+fn remove_spool(into: &Path) {
+    let Ok(entries) = std::fs::read_dir(into) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SPOOL)) {
+        let _ = std::fs::remove_file(entry.path());
     }
 }
 
@@ -116,55 +164,16 @@ async fn answer(stream: UnixStream, state: &Arc<State>) -> io::Result<()> {
         Err(error) => {
             let text = format!("{error}").replace('\n', " ");
             tracing::error!(name, error = text, "a file of the log could not be fetched");
-            state.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            lock(&state.failure).get_or_insert(error);
             text
         }
     };
     write.write_all(format!("{reply}\n").as_bytes()).await
 }
 
-/// Puts all the log that a target needs, and the histories of its timelines, into `pg_wal`.
-pub(super) async fn place_log(
-    vault: &Vault,
-    source: &SourceName,
-    resolved: &Resolved,
-    prepared: &Prepared,
-) -> Result<()> {
-    let state = Arc::new(State::new(vault, source, resolved, prepared).await?);
-    for timeline in state
-        .index
-        .timelines()
-        .filter(|timeline| state.lineage.contains(*timeline) && state.index.has_history(*timeline))
-    {
-        let name = crate::postgres::wal::names::history_file_name(timeline);
-        state.deliver(&name, &Path::new("pg_wal").join(&name)).await?;
-    }
-    let (timeline, from) = (resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from));
-    let end = Lsn(resolved.log_end.0 + 1);
-    for (timeline, from, to) in state.lineage.pieces(timeline, from, end) {
-        let mut segment = Segment::at(timeline, from, state.segment_bytes);
-        while segment.start(state.segment_bytes) < to {
-            let name = segment.file_name(state.segment_bytes);
-            state.deliver(&name, &Path::new("pg_wal").join(&name)).await?;
-            segment = segment.next();
-        }
-    }
-    Ok(())
-}
-
 impl State {
-    async fn new(vault: &Vault, source: &SourceName, resolved: &Resolved, prepared: &Prepared) -> Result<State> {
-        Ok(State {
-            index: super::log_index(vault, source).await?,
-            lineage: resolved.lineage.clone(),
-            segment_bytes: resolved.info.wal_segment_bytes,
-            end: resolved.log_end,
-            into: prepared.into.clone(),
-            owner: prepared.owner,
-            at_a_time: Semaphore::new(AT_A_TIME),
-            ahead: tokio::sync::Mutex::default(),
-            failure: Mutex::default(),
-        })
+    async fn place(self: &Arc<State>, name: &str) -> Result<bool> {
+        self.deliver(name, &Path::new("pg_wal").join(name)).await
     }
 
     /// Puts a file where the server wants it; false when the vault has none of that name.
@@ -192,7 +201,7 @@ impl State {
     async fn begin_ahead(self: &Arc<State>, first: Segment) {
         let mut ahead = self.ahead.lock().await;
         let mut segment = first;
-        for _ in 0..=AHEAD {
+        for _ in 0..=AHEAD_BYTES / self.segment_bytes {
             if segment.start(self.segment_bytes) < self.end {
                 ahead.entry(segment).or_insert_with(|| tokio::spawn(self.clone().spool_segment(segment)));
             }
@@ -208,7 +217,7 @@ impl State {
     }
 
     fn spool(&self, segment: Segment) -> PathBuf {
-        self.into.join(format!("rekindle.spool.{}", segment.file_name(self.segment_bytes)))
+        self.into.join(format!("{SPOOL}{}", segment.file_name(self.segment_bytes)))
     }
 
     /// Writes a segment into the spool: whole, or filled up with zeroes where the log needed ends in it.
@@ -220,12 +229,17 @@ impl State {
         };
         let to = end.0.min(stretch.to);
         let _turn = self.at_a_time.acquire().await.map_err(|e| vault::Error::Internal(e.to_string()))?;
-        let mut bytes = self.index.read(LogRange { timeline: segment.timeline, from: start.0, to }).await?;
+        let mut bytes = lock(&self.buffers).pop().unwrap_or_default();
+        self.index.read_into(LogRange { timeline: segment.timeline, from: start.0, to }, &mut bytes).await?;
         bytes.resize(self.segment_bytes as usize, 0);
         let spool = self.spool(segment);
         let state = self.clone();
-        let written = tokio::task::spawn_blocking(move || state.write(&spool, &bytes)).await;
-        written.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        let written = tokio::task::spawn_blocking(move || {
+            state.write(&spool, &bytes)?;
+            lock(&state.buffers).push(bytes);
+            Ok::<(), Error>(())
+        });
+        written.await.map_err(|e| vault::Error::Internal(e.to_string()))??;
         Ok(true)
     }
 
@@ -240,6 +254,10 @@ impl State {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
             .map_err(|e| Error::file("set the mode of", path, e))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The asking side, run by the server as `restore_command`. Returns the exit code for it: 0 delivered, 1 there is no such file,
