@@ -110,6 +110,9 @@ pub struct BackupView {
     pub pages: u64,
     pub pages_changed: u64,
     pub damaged_pages: u64,
+    /// The first of them: `page 7 of base/5/16385`.
+    #[serde(default)]
+    pub damaged: Vec<String>,
     pub pinned: bool,
     pub proven: Option<Timestamp>,
 }

@@ -62,5 +62,5 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
 }
 
 fn client(around: &Surroundings) -> Result<Client, Failure> {
-    Client::new(&around.socket())
+    Client::new(&around.socket()?)
 }

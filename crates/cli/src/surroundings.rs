@@ -73,14 +73,18 @@ impl Surroundings {
         self.folder("/var/lib/rekindle", "XDG_DATA_HOME", ".local/share")
     }
 
-    /// What was said, else what the configuration says, else the default; a user without a daemon asks the machine's.
-    pub fn socket(&self) -> PathBuf {
-        let said = self.global.socket.clone();
-        let configured = || Config::load(&self.config()).ok().map(|config| config.socket);
-        said.or_else(configured).unwrap_or_else(|| {
-            let (own, machine) = (self.socket_default(), PathBuf::from("/run/rekindle/rekindle.sock"));
-            if !own.exists() && machine.exists() { machine } else { own }
-        })
+    /// What was said, else what the configuration says, else the default; a user without a daemon asks the machine's. A
+    /// configuration that was named must be there, and one that is there must be right, or another daemon would be asked.
+    pub fn socket(&self) -> Result<PathBuf, Failure> {
+        if let Some(said) = &self.global.socket {
+            return Ok(said.clone());
+        }
+        let path = self.config();
+        if self.global.config.is_some() || std::fs::File::open(&path).is_ok() {
+            return Ok(Config::load(&path)?.socket);
+        }
+        let (own, machine) = (self.socket_default(), PathBuf::from("/run/rekindle/rekindle.sock"));
+        Ok(if !own.exists() && machine.exists() { machine } else { own })
     }
 
     pub fn socket_default(&self) -> PathBuf {

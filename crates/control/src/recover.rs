@@ -1,5 +1,6 @@
 //! `rekindle recover`: break-glass. The vault and a key are enough; no daemon, no catalog, no network but the vault's.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{RestoreAsk, RestorePlan, RestoreReport};
@@ -18,6 +19,8 @@ pub struct RecoverAsk {
     pub vault: VaultAsk,
     /// May be left out when the vault holds one source only.
     pub source: Option<String>,
+    /// Folders to look for the server's programs in, before the usual ones.
+    pub server_programs: Vec<PathBuf>,
     pub restore: RestoreAsk,
 }
 
@@ -37,7 +40,7 @@ async fn prepare(ask: &RecoverAsk, host: &Host) -> Result<(Restorer, SourceName)
         (None, []) => return Err(Error::Ask("the vault holds no source yet".into())),
         (None, _) => return Err(Error::Ask(format!("say which source with --source; the vault holds: {}", names()))),
     };
-    let restorer = Restorer { vault, host: host.clone(), workers: 2, server_programs: Vec::new() };
+    let restorer = Restorer { vault, host: host.clone(), workers: 2, server_programs: ask.server_programs.clone() };
     Ok((restorer, source))
 }
 

@@ -4,6 +4,7 @@ use api::{BackupView, GapView, LogView, RestoreAsk, RestorePlan, SourceView, Sta
 use engine::postgres::Lsn;
 use engine::postgres::receive::{LogState, Phase};
 use engine::postgres::target::{Resolved, Window, windows};
+use jiff::Timestamp;
 use serde::Serialize;
 use vault::backup::catalog::{self, BackupInfo};
 use vault::format::manifest::ManifestHead;
@@ -35,6 +36,7 @@ pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
         pages: head.totals.pages,
         pages_changed: head.totals.pages_changed,
         damaged_pages: head.damaged_pages_total,
+        damaged: head.damaged_pages.iter().map(|bad| format!("page {} of {}", bad.page, bad.path)).collect(),
         pinned: false,
         proven: None,
     }
@@ -109,7 +111,7 @@ pub(crate) async fn timeline(daemon: &Daemon, name: &str) -> Result<TimelineView
     Ok(TimelineView {
         source: name.to_owned(),
         now: daemon.host.env.now(),
-        gaps: gaps(daemon, name, &windows).await?,
+        gaps: gaps(daemon, name, &state, &windows, &index).await?,
         windows: windows.iter().map(window).collect(),
         backups: backups.iter().map(backup).collect(),
     })
@@ -125,24 +127,36 @@ fn window(window: &Window) -> WindowView {
     }
 }
 
-/// What lies between windows, with the reason where the receiver noted one.
-async fn gaps(daemon: &Daemon, name: &str, windows: &[Window]) -> Result<Vec<GapView>> {
+/// What lies between windows, and behind the last one when the log goes on where no backup reaches it; with the reason where the
+/// receiver noted one.
+async fn gaps(
+    daemon: &Daemon,
+    name: &str,
+    state: &LogState,
+    windows: &[Window],
+    index: &LogIndex,
+) -> Result<Vec<GapView>> {
     let noted = daemon.catalog.gaps(name).await?;
-    let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from).map(|pair| {
-        let (before, after) = (&pair[0], &pair[1]);
-        let why = noted
-            .iter()
-            .find(|gap| gap.position_from.parse().is_ok_and(|from: Lsn| before.to <= from && from < after.from));
-        GapView {
-            timeline: before.timeline,
-            from: before.to.to_string(),
-            to: after.from.to_string(),
-            from_time: before.to_time,
-            to_time: Some(after.from_time),
-            why: why.map(|gap| gap.why.clone()),
-        }
-    });
-    Ok(between.collect())
+    let noted = noted.iter().filter_map(|gap| Some((gap.position_from.parse().ok()?, gap.why.as_str())));
+    // What was noted first says most: later sessions only see that the vault's log does not join.
+    let noted: Vec<(Lsn, &str)> = noted.chain(state.gaps.iter().map(|gap| (gap.from, gap.why.as_str()))).collect();
+    let gap = |before: &Window, to: Lsn, to_time: Option<Timestamp>| GapView {
+        timeline: before.timeline,
+        from: before.to.to_string(),
+        to: to.to_string(),
+        from_time: before.to_time,
+        to_time,
+        why: noted.iter().find(|(from, _)| before.to <= *from && *from < to).map(|(_, why)| (*why).to_owned()),
+    };
+    let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from);
+    let mut gaps: Vec<GapView> = between.map(|pair| gap(&pair[0], pair[1].from, Some(pair[1].from_time))).collect();
+    let newest = index.timelines().max().unwrap_or_default();
+    let end = Lsn(index.end(newest).unwrap_or_default());
+    let reached = windows.iter().any(|window| window.timeline == newest && window.to >= end);
+    if let Some(last) = windows.last().filter(|_| !reached) {
+        gaps.push(gap(last, end, None));
+    }
+    Ok(gaps)
 }
 
 pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -> RestorePlan {

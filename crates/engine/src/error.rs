@@ -13,7 +13,7 @@ pub const CODES: &[Code] = &[
     code("RK-2012", Kind::Input, "the encrypted connection to the database server failed"),
     code("RK-2013", Kind::Input, "the database server refuses encryption that the connection string demands"),
     code("RK-2014", Kind::Input, "the database server does not accept the user or the password"),
-    code("RK-2015", Kind::Input, "pg_hba.conf of the database server lets this connection not in"),
+    code("RK-2015", Kind::Input, "pg_hba.conf of the database server does not let this connection in"),
     code("RK-2016", Kind::Unavailable, "the database server has no connection slot left"),
     code("RK-2017", Kind::Unavailable, "the database server is starting up or shutting down"),
     code("RK-2018", Kind::Input, "the database user lacks a right"),

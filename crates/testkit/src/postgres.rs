@@ -328,6 +328,27 @@ impl Server {
         self.start();
     }
 
+    /// A hot standby of this server, started. Base backup and streaming go over TCP, without a slot.
+    pub fn standby(&self) -> Server {
+        let home = tempfile::Builder::new().prefix("rk-pg").tempdir().expect("a temporary directory");
+        self.owner.take(home.path());
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(home.path(), mode).expect("the directory takes a mode");
+        let mut standby =
+            Server { bin: self.bin.clone(), home, owner: self.owner, major: self.major, port: 0, child: None };
+        let place = standby.data_dir().display().to_string();
+        self.tool_ok("pg_basebackup", &["-D", &place, "-X", "stream", "-c", "fast", "-d", &self.url("postgres")]);
+        // Not by -R: it writes what this pg_basebackup's libpq knows, and the server may load an older one.
+        standby.set("primary_conninfo", &format!("host=127.0.0.1 port={} user=postgres", self.port));
+        let signal = standby.data_dir().join("standby.signal");
+        fs::write(&signal, "").expect("standby.signal can be written");
+        self.owner.take(&signal);
+        let socket = standby.socket_dir().display().to_string();
+        standby.set("unix_socket_directories", &socket);
+        standby.start();
+        standby
+    }
+
     /// Adds a line to `postgresql.conf`; takes effect at `reload` or `restart`.
     pub fn set(&self, name: &str, value: &str) {
         append(&self.data_dir().join("postgresql.conf"), &setting_line(name, value));

@@ -27,6 +27,9 @@ pub struct RecoverArgs {
     /// Which source; may be left out when the vault holds only one
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// A folder with PostgreSQL's programs, looked into before the usual ones; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub server_programs: Vec<PathBuf>,
     #[command(flatten)]
     pub target: TargetArgs,
     #[command(flatten)]

@@ -1,7 +1,9 @@
-//! `rekindle status`
+//! `rekindle status`: ends with 1 when something is critical, so that a script can ask.
+
+use api::SourceView;
 
 use crate::args::StatusArgs;
-use crate::failure::{Outcome, WELL};
+use crate::failure::{NOT_ALL_WELL, Outcome, WELL};
 use crate::show::status;
 use crate::surroundings::Surroundings;
 use crate::terminal::{print, print_json};
@@ -11,11 +13,13 @@ pub async fn run(args: &StatusArgs, around: &Surroundings) -> Outcome {
     match &args.name {
         Some(name) => {
             let source = client.source(name).await?;
+            let code = code(std::slice::from_ref(&source));
             if around.global.json {
                 print_json(&source)?;
             } else {
                 print(&status::one(&source, &around.view()));
             }
+            Ok(code)
         }
         None => {
             let all = client.status().await?;
@@ -24,7 +28,12 @@ pub async fn run(args: &StatusArgs, around: &Surroundings) -> Outcome {
             } else {
                 print(&status::all(&all, &around.view()));
             }
+            Ok(code(&all.sources))
         }
     }
-    Ok(WELL)
+}
+
+fn code(sources: &[SourceView]) -> u8 {
+    let critical = |source: &SourceView| source.conditions.iter().any(|condition| condition.severity == "critical");
+    if sources.iter().any(critical) { NOT_ALL_WELL } else { WELL }
 }

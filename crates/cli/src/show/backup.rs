@@ -4,6 +4,8 @@ use api::BackupView;
 
 use super::{View, units};
 
+const DAMAGED_SHOWN: usize = 5;
+
 /// `✓ before-release-41  3.0 GB read, 41 MB new in the vault (13.5×), 3.9 s, log unbroken to 14:02:07 CEST`
 pub fn line(backup: &BackupView, view: &View) -> String {
     let seconds = backup.ended.duration_since(backup.began).as_secs_f64();
@@ -19,6 +21,12 @@ pub fn line(backup: &BackupView, view: &View) -> String {
     if backup.damaged_pages > 0 {
         let pages = units::counted(backup.damaged_pages, "page", "pages");
         text.push_str(&format!("! {pages} of the server failed their checksum and are stored as they are\n"));
+        for page in backup.damaged.iter().take(DAMAGED_SHOWN) {
+            text.push_str(&format!("    {page}\n"));
+        }
+        if backup.damaged_pages > DAMAGED_SHOWN as u64 {
+            text.push_str("    … (all with --json)\n");
+        }
         text.push_str("    the server's disk or memory may be failing; an older backup may hold them whole\n");
     }
     text

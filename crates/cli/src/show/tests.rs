@@ -35,6 +35,7 @@ fn a_backup(label: Option<&str>, ended: &str) -> BackupView {
         pages: 366_210,
         pages_changed: 5_004,
         damaged_pages: 0,
+        damaged: vec![],
         pinned: false,
         proven: None,
     }
@@ -47,7 +48,9 @@ fn a_backup_is_one_line() {
         "✓ before-release-41  3.0 GB read, 41 MB new in the vault (73.2×), 3.9 s, log unbroken to 14:02:07 CET\n";
     assert_eq!(backup::line(&backup, &view()), line);
     backup.damaged_pages = 2;
-    assert!(backup::line(&backup, &view()).contains("! 2 pages of the server failed their checksum"));
+    backup.damaged = vec!["page 7 of base/5/16385".to_owned()];
+    let told = "! 2 pages of the server failed their checksum and are stored as they are\n    page 7 of base/5/16385\n";
+    assert!(backup::line(&backup, &view()).contains(told));
     (backup.bytes_stored, backup.label) = (0, None);
     assert!(backup::line(&backup, &view()).starts_with("✓ 20261121-1402-ab  3.0 GB read, 0 B new in the vault, 3.9 s"));
 }

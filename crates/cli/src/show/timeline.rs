@@ -135,7 +135,7 @@ fn gap_in_words(gap: &GapView, view: &View) -> String {
             let span = units::seconds(to.duration_since(from).as_secs_f64().round());
             format!("{} → {} ({span})", view.short(from), view.short(to))
         }
-        (Some(from), None) => format!("{} → ? ({} → {})", view.short(from), gap.from, gap.to),
+        (Some(from), None) => format!("{} → the next backup ({} → {})", view.short(from), gap.from, gap.to),
         (None, Some(to)) => format!("? → {} ({} → {})", view.short(to), gap.from, gap.to),
         (None, None) => format!("{} → {} on timeline {}", gap.from, gap.to, gap.timeline),
     };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::postgres::{Server, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct House {
     pub(crate) folder: TempDir,
@@ -20,6 +20,10 @@ pub(crate) struct House {
     variables: Vec<(String, String)>,
     vault: String,
     init_words: Vec<String>,
+    /// The program; a copy where another user cannot reach the one that was built.
+    program: PathBuf,
+    /// Who runs everything, when not we.
+    user: Option<(u32, u32)>,
 }
 
 impl House {
@@ -37,7 +41,9 @@ impl House {
         let folder = tempfile::Builder::new().prefix("rekindle-it-").tempdir().unwrap();
         open_to_all(folder.path());
         let vault = format!("file:{}", folder.path().join("vault").display());
-        House { folder, server, daemon: None, before: vec![], variables: vec![], vault, init_words: vec![] }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_rekindle"));
+        let (variables, init_words) = (vec![], vec![]);
+        House { folder, server, daemon: None, before: vec![], variables, vault, init_words, program, user: None }
     }
 
     pub(crate) fn on_s3(&mut self, s3: &testkit::s3::Server) {
@@ -46,6 +52,56 @@ impl House {
         self.init_words = words.iter().map(|word| (*word).to_owned()).collect();
         self.variables.push(("AWS_ACCESS_KEY_ID".into(), s3.key_id().to_owned()));
         self.variables.push(("AWS_SECRET_ACCESS_KEY".into(), s3.secret().to_owned()));
+    }
+
+    pub(crate) fn variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Everything from here on runs as the user that owns the cluster.
+    pub(crate) fn run_as_owner(&mut self) {
+        use std::os::unix::fs::MetadataExt;
+        let owner = std::fs::metadata(self.server.data_dir()).unwrap();
+        self.program = self.path("rekindle");
+        std::fs::copy(env!("CARGO_BIN_EXE_rekindle"), &self.program).unwrap();
+        std::os::unix::fs::chown(self.folder.path(), Some(owner.uid()), Some(owner.gid())).unwrap();
+        self.user = Some((owner.uid(), owner.gid()));
+    }
+
+    fn as_user(&self, mut command: Command) -> Command {
+        use std::os::unix::process::CommandExt;
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid).env("HOME", self.folder.path()).current_dir("/");
+        }
+        command
+    }
+
+    /// Runs a command that must succeed, with something typed into it.
+    pub(crate) fn typed(&self, words: &[&str], input: &str) -> Value {
+        use std::io::Write;
+        let mut child =
+            self.command(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn in_vault(&mut self, vault: &str) {
+        vault.clone_into(&mut self.vault);
+    }
+
+    /// Asks the daemon's API something that no command asks.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> String {
+        use std::io::{Read, Write};
+        let mut stream = std::os::unix::net::UnixStream::connect(self.path("socket")).unwrap();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: rekindle\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+        answer
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -74,7 +130,7 @@ impl House {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+        let mut command = self.as_user(Command::new(&self.program));
         command.arg("--config").arg(self.path("rekindle.toml")).arg("--json").args(words);
         command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");
         command
@@ -111,14 +167,14 @@ impl House {
     }
 
     pub(crate) fn start_daemon(&mut self) {
-        let program = env!("CARGO_BIN_EXE_rekindle").to_owned();
+        let program = text(&self.program).to_owned();
         let words: Vec<String> = self.before.iter().cloned().chain([program]).collect();
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = Command::new(&words[0]);
+        let mut command = self.as_user(Command::new(&words[0]));
         command.args(&words[1..]).arg("--config").arg(self.path("rekindle.toml")).arg("serve");
         command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");
         self.daemon = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-        assert!(wait_until(PATIENCE, || self.run(&["status"]).0 == 0), "the daemon does not answer\n{}", self.log());
+        assert!(wait_until(PATIENCE, || self.run(&["status"]).0 <= 1), "the daemon does not answer\n{}", self.log());
     }
 
     pub(crate) fn daemon_pid(&self) -> u32 {
@@ -168,6 +224,33 @@ impl House {
         );
         let there = wait_until(PATIENCE, || self.server.sql("postgres", &durable).trim() == "t");
         assert!(there, "the log does not arrive\n{}", self.log());
+    }
+
+    /// Takes a backup beside, and does something as soon as it has begun. What the backup came to.
+    pub(crate) fn during_a_backup(&self, act: impl FnOnce(&str)) -> (i32, Value) {
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| self.run(&["backup", "shop", "--full"]));
+            let mut id = String::new();
+            let begun = wait_until(PATIENCE, || {
+                let status = self.run(&["status"]).1;
+                id = status["operations"][0]["id"].as_str().unwrap_or_default().to_owned();
+                status["operations"][0]["progress"]["bytes_done"].as_u64() > Some(0) || running.is_finished()
+            });
+            assert!(begun && !id.is_empty(), "no backup is seen to begin\n{}", self.log());
+            act(&id);
+            running.join().unwrap()
+        })
+    }
+
+    /// What stands out of the only source: its kinds.
+    pub(crate) fn conditions(&self) -> Vec<String> {
+        let status = self.run(&["status"]).1;
+        let found = status["sources"][0]["conditions"].as_array().cloned().unwrap_or_default();
+        found.iter().filter_map(|condition| condition["kind"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub(crate) fn has_condition(&self, kind: &str) -> bool {
+        wait_until(PATIENCE, || self.conditions().iter().any(|found| found == kind))
     }
 
     /// Restores into a new directory and returns the report.

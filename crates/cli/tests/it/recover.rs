@@ -37,6 +37,40 @@ fn the_vault_and_a_key_are_enough() {
     assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "1001");
 }
 
+/// A pair made by age-keygen for this test.
+const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
+#[test]
+fn every_way_into_the_vault_recovers() {
+    let mut house = House::new(server(15));
+    house.server.sql("postgres", "CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 1000) g");
+    house.ok(&["backup", "shop"]);
+    house.caught_up();
+    house.typed(&["vault", "key", "add", "--passphrase"], "correct horse battery\n");
+    house.ok(&["vault", "key", "add", "--recipient", RECIPIENT]);
+    assert_eq!(house.ok(&["vault", "key", "list"]).as_array().map(Vec::len), Some(3));
+    house.kill_daemon();
+    house.server.kill9();
+    std::fs::remove_file(house.path("key")).unwrap();
+    let identity = house.path("identity.txt");
+    std::fs::write(&identity, format!("{IDENTITY}\n")).unwrap();
+    let vault = house.vault().to_owned();
+    let programs = house.server.bin_dir().to_owned();
+    let ways: [(&str, &[&str], &str); 2] = [
+        ("by-passphrase", &["--passphrase"], "correct horse battery\n"),
+        ("by-identity", &["--identity", text(&identity)], ""),
+    ];
+    for (name, way, typed) in ways {
+        let into = house.path(name);
+        let mut words = vec!["recover", "--vault", &vault, "--to", "latest", "--into", text(&into), "--yes"];
+        words.extend(way);
+        words.extend(["--server-programs", text(&programs)]);
+        let restored = Restored::of(house.typed(&words, typed), &programs);
+        assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "1000", "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_works_on_s3() {
     let s3 = testkit::s3::Server::start().await;

@@ -46,6 +46,31 @@ fn each_mistake_has_its_own_answer() {
 }
 
 #[test]
+fn the_restore_of_another_cluster_is_not_written_over() {
+    let (one, other) = (House::new(server(15)), House::new(server(15)));
+    one.ok(&["backup", "shop"]);
+    other.ok(&["backup", "shop"]);
+    let restored = one.restore("into", &["--to", "latest"]);
+    restored.stop();
+    let into = one.path("into");
+    let before = std::fs::read(into.join("global/pg_control")).unwrap();
+    let words = ["restore", "shop", "--to", "latest", "--into", text(&into), "--delta", "--yes"];
+    assert_eq!(other.refused(&words), (4, "RK-2073".into()));
+    assert_eq!(std::fs::read(into.join("global/pg_control")).unwrap(), before);
+}
+
+#[test]
+fn a_configuration_that_is_named_must_be_there() {
+    let house = House::bare(server(15));
+    house.init();
+    let config = house.path("rekindle.toml");
+    std::fs::rename(&config, house.path("elsewhere.toml")).unwrap();
+    let (code, error) = house.run(&["status"]);
+    assert_eq!(code, 2, "{error}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("rekindle.toml")), "{error}");
+}
+
+#[test]
 fn a_server_that_cannot_be_protected_is_not_registered() {
     let server =
         testkit::postgres::Server::builder().setting("wal_level", "minimal").setting("max_wal_senders", "0").start();

@@ -1,3 +1,1 @@
 //! Tests of the product above the engines, in one binary.
-
-mod errors;

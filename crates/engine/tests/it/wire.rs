@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use engine::Error;
@@ -72,29 +70,6 @@ async fn a_password_file_is_used() {
     assert_eq!(try_url(&url).await.unwrap(), "app");
 }
 
-fn openssl(dir: &Path, args: &str) {
-    let output = Command::new("openssl").args(args.split(' ')).current_dir(dir).output().unwrap();
-    assert!(output.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A root, a server certificate for localhost only, and a client certificate for the role `app`.
-fn make_certificates(server: &Server) {
-    let dir = server.home();
-    openssl(dir, "req -x509 -newkey rsa:2048 -nodes -subj /CN=root -keyout ca.key -out ca.crt -days 2");
-    openssl(dir, "req -x509 -newkey rsa:2048 -nodes -subj /CN=other -keyout other.key -out other.crt -days 2");
-    for (name, subject, san) in
-        [("server", "/CN=localhost", "subjectAltName=DNS:localhost"), ("app", "/CN=app", "subjectAltName=DNS:app")]
-    {
-        openssl(dir, &format!("req -newkey rsa:2048 -nodes -subj {subject} -keyout {name}.key -out {name}.csr"));
-        fs::write(dir.join("ext"), san).unwrap();
-        let sign = format!(
-            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out {name}.crt -days 2 -sha384 -extfile ext"
-        );
-        openssl(dir, &sign);
-    }
-    server.hand_over(&dir.join("server.key"));
-}
-
 fn with_tls() -> Server {
     let server = Server::builder()
         .hba("hostssl all app 127.0.0.1/32 cert")
@@ -102,11 +77,7 @@ fn with_tls() -> Server {
         .hba("hostssl all scram 127.0.0.1/32 scram-sha-256")
         .hba("hostnossl all open 127.0.0.1/32 trust")
         .create();
-    make_certificates(&server);
-    for (name, file) in [("ssl_cert_file", "server.crt"), ("ssl_key_file", "server.key"), ("ssl_ca_file", "ca.crt")] {
-        server.set(name, &server.home().join(file).display().to_string());
-    }
-    server.set("ssl", "on");
+    testkit::certificates::give(&server);
     server
 }
 

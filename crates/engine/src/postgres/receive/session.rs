@@ -48,13 +48,17 @@ pub(super) async fn run(
         store_histories(vault, &cluster.source, &mut replication, system.timeline).await?;
         let start = match next {
             Some((timeline, position)) => {
-                Start { timeline, position: Some(position.align_down(segment_bytes)), gap: None }
+                Start { timeline, position: Some(position.align_down(segment_bytes)), gaps: vec![] }
             }
             None => start::find(vault, cluster, &mut replication, &system, segment_bytes).await?,
         };
-        if let Some(gap) = start.gap.clone() {
-            tracing::error!(source = %cluster.source, from = %gap.from, to = %gap.to, why = gap.why, "the log has a gap");
-            state.send_modify(|state| state.gaps.push(gap));
+        for gap in &start.gaps {
+            let known =
+                state.borrow().gaps.iter().any(|known| (known.timeline, known.from) == (gap.timeline, gap.from));
+            if !known {
+                tracing::error!(source = %cluster.source, from = %gap.from, to = %gap.to, why = gap.why, "the log has a gap");
+                state.send_modify(|state| state.gaps.push(gap.clone()));
+            }
         }
         let shape = Shape {
             major: replication.connection().server_major()?,

@@ -17,7 +17,8 @@ pub(super) struct Start {
     pub(super) timeline: Timeline,
     /// `None`: where the vault's log of the timeline ends.
     pub(super) position: Option<Lsn>,
-    pub(super) gap: Option<Gap>,
+    /// What is missing: where the vault's own log does not join, and before `position`.
+    pub(super) gaps: Vec<Gap>,
 }
 
 /// The vault's log ends somewhere; the server's begins somewhere. Finds where they meet.
@@ -33,11 +34,14 @@ pub(super) async fn find(
     let index = LogIndex::load(vault, &cluster.source).await?;
     let newest = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).max();
     let Some(newest) = newest else {
-        return Ok(Start { timeline: system.timeline, position: Some(oldest), gap: None });
+        return Ok(Start { timeline: system.timeline, position: Some(oldest), gaps: vec![] });
     };
     let end = Lsn(index.end(newest).unwrap_or(0));
     let now = vault.env().now();
-    let gap = |to: Lsn, why: &str| Gap { timeline: newest, from: end, to, noticed: now, why: why.to_owned() };
+    let gap = |from, to, why: &str| Gap { timeline: newest, from, to, noticed: now, why: why.to_owned() };
+    let stretches = index.stretches(newest);
+    let apart = stretches.windows(2).map(|pair| (Lsn(pair[0].to), Lsn(pair[1].from)));
+    let mut gaps: Vec<Gap> = apart.map(|(from, to)| gap(from, to, "the log in the vault does not join")).collect();
     if newest == system.timeline {
         if end > system.position {
             // The server lost log that was durable here: it was restored or rewound without a new timeline.
@@ -50,21 +54,17 @@ pub(super) async fn find(
             });
         }
         let gone = slot.restart_lsn.is_some_and(|restart| restart.align_down(segment_bytes) > end);
-        return Ok(match gone {
-            false => Start { timeline: newest, position: None, gap: None },
-            true => Start {
-                timeline: newest,
-                position: Some(oldest),
-                gap: Some(gap(oldest, "the slot does not keep it any more")),
-            },
-        });
+        if gone {
+            gaps.push(gap(end, oldest, "the slot does not keep it any more"));
+        }
+        return Ok(Start { timeline: newest, position: gone.then_some(oldest), gaps });
     }
     let history = history_of(replication, system.timeline).await?;
     match history.end_of(newest) {
-        Some(switch) if end <= switch => Ok(Start { timeline: newest, position: None, gap: None }),
+        Some(switch) if end <= switch => Ok(Start { timeline: newest, position: None, gaps }),
         _ => {
-            let why = "the server is on a timeline that does not follow from the vault's";
-            Ok(Start { timeline: system.timeline, position: Some(oldest), gap: Some(gap(oldest, why)) })
+            gaps.push(gap(end, oldest, "the server is on a timeline that does not follow from the vault's"));
+            Ok(Start { timeline: system.timeline, position: Some(oldest), gaps })
         }
     }
 }
