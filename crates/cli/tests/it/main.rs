@@ -9,4 +9,5 @@ mod recover;
 mod shapes;
 mod standby;
 mod targets;
+mod traps;
 mod wrong;

@@ -80,7 +80,7 @@ fn every_target_is_reached_exactly() {
 }
 
 #[test]
-fn a_target_that_cannot_be_reached_is_refused_before_anything_is_written() {
+fn trap_1_a_target_that_cannot_be_reached_is_refused_before_anything_is_written() {
     let house = House::new(server(15));
     let into = house.path("into");
     let restore = |words: &[&str]| {

@@ -5,7 +5,7 @@ use crate::house::{House, server, text};
 #[test]
 fn each_mistake_has_its_own_answer() {
     let mut house = House::bare(server(15));
-    assert_eq!(house.refused(&["status"]).0, 5, "nothing there yet");
+    assert_eq!(house.refused(&["status"]).0, 2, "there is no configuration yet");
     house.init();
     assert_eq!(house.refused(&["status"]).0, 5, "no daemon yet");
     house.start_daemon();
@@ -23,15 +23,6 @@ fn each_mistake_has_its_own_answer() {
     );
     assert_eq!(house.refused(&["backup", "nobody"]), (3, "RK-3010".into()));
     house.ok(&["backup", "shop"]);
-    let full = house.path("full");
-    std::fs::create_dir(&full).unwrap();
-    std::fs::write(full.join("mine"), "precious").unwrap();
-    for delta in [&[][..], &["--delta"][..]] {
-        let mut words = vec!["restore", "shop", "--to", "latest", "--into", text(&full), "--yes"];
-        words.extend(delta);
-        assert_eq!(house.refused(&words), (4, "RK-2071".into()));
-        assert_eq!(std::fs::read_to_string(full.join("mine")).unwrap(), "precious");
-    }
     let into = house.path("into");
     let nowhere = ["restore", "shop", "--to", "latest", "--into", text(&into), "--tablespace", "99=/tmp/x", "--yes"];
     assert_eq!(house.refused(&nowhere), (2, "RK-2077".into()));
@@ -43,6 +34,27 @@ fn each_mistake_has_its_own_answer() {
         ["recover", "--vault", &vault, "--key", text(&wrong_key), "--to", "latest", "--into", text(&into), "--yes"];
     assert_eq!(house.refused(&words), (7, "RK-1010".into()), "a wrong key is not damage");
     house.is_sound();
+}
+
+/// Others removed the old data first. Ours never removes what it did not make.
+#[test]
+fn trap_8_what_lies_in_the_target_is_kept() {
+    let house = House::new(server(15));
+    house.ok(&["backup", "shop"]);
+    let full = house.path("full");
+    std::fs::create_dir(&full).unwrap();
+    std::fs::write(full.join("mine"), "precious").unwrap();
+    for delta in [&[][..], &["--delta"][..]] {
+        let mut words = vec!["restore", "shop", "--to", "latest", "--into", text(&full), "--yes"];
+        words.extend(delta);
+        assert_eq!(house.refused(&words), (4, "RK-2071".into()));
+        assert_eq!(std::fs::read_to_string(full.join("mine")).unwrap(), "precious");
+    }
+    // The cluster itself, running or not, is as foreign as any other directory.
+    let live = house.server.data_dir();
+    let words = ["restore", "shop", "--to", "latest", "--into", text(&live), "--delta", "--yes"];
+    assert_eq!(house.refused(&words), (4, "RK-2071".into()));
+    house.server.sql("postgres", "SELECT 1");
 }
 
 #[test]

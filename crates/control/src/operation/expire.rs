@@ -29,7 +29,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk) -> Result
 
 fn rules(keep: &KeepView) -> Result<KeepRules> {
     let counts = [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
-    if counts.iter().all(Option::is_none) && keep.within_seconds.is_none() {
+    if counts.iter().all(|count| count.unwrap_or(0) == 0) && keep.within_seconds.unwrap_or(0) == 0 {
         return Err(Error::Ask(
             "no rule says what to keep, so nothing is expired: add --keep-last, --keep-daily or the like".into(),
         ));
