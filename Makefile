@@ -20,8 +20,8 @@ test: setup ## format, lints and all tests, with PostgreSQL 15 and 18 and a priv
 	cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
 
 test-matrix: setup ## all tests with every supported PostgreSQL
-	for major in 14 16 17 18; do scripts/fetch-postgres $$major || exit 1; done
-	REKINDLE_TEST_MAJORS="14 15 16 17 18" cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
+	for major in 13 14 16 17 18; do scripts/fetch-postgres $$major || exit 1; done
+	REKINDLE_TEST_MAJORS="13 14 15 16 17 18" cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
 
 bench: ## side by side with other tools; results in bench/out
 	scripts/setup bench

@@ -51,6 +51,11 @@ pub fn majors() -> Vec<u32> {
     (13..=18).filter(|major| bin_dir(*major).is_some()).collect()
 }
 
+/// Those of them that have a program of their own; PostgreSQL 13 comes without most.
+pub fn majors_with(program: &str) -> Vec<u32> {
+    majors().into_iter().filter(|major| bin_dir(*major).is_some_and(|dir| dir.join(program).exists())).collect()
+}
+
 #[derive(Debug, Clone)]
 pub struct Builder {
     major: u32,

@@ -12,9 +12,9 @@ use testkit::postgres::Server;
 
 use crate::house::{House, server};
 
-/// Rounds of killing; `REKINDLE_TEST_ROUNDS=50` for the long run.
+/// Rounds of killing; `REKINDLE_TEST_ROUNDS` says another number.
 fn rounds() -> u64 {
-    std::env::var("REKINDLE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8)
+    std::env::var("REKINDLE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50)
 }
 
 /// A small seeded generator: the same seed kills at the same moments of a round.

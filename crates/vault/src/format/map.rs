@@ -21,8 +21,11 @@ use super::codec::{Decoded, Malformed, Reader, put_delta, put_u64, put_varint};
 use crate::names::PackId;
 
 pub const MAP_VERSION: u8 = 1;
-/// An overlay that grew past this share of the pages (1 in n) is written as a full map instead.
+/// An overlay that grew past this share of the pages (1 in n) over several backups is written as a full map instead: the best place
+/// to begin anew when every backup changes a little, as each repeats what the ones before it changed.
 const OVERLAY_SHARE: usize = 6;
+/// One that holds mostly what this backup changed repeats little, and may have this share.
+const OVERLAY_SHARE_OF_ONE: usize = 2;
 const SLOT_BITS: u32 = 8;
 const EXTENT_MAX: u32 = (1 << (32 - SLOT_BITS)) - 1;
 
@@ -143,20 +146,17 @@ impl PageMap {
         out
     }
 
-    /// What of `self` differs from `base`; `None` when a full map is the better choice.
-    pub fn overlay_over(&self, base: &PageMap) -> Option<Overlay> {
+    /// What of `self` differs from `base`; `None` when a full map is the better choice. `parent` is the map of the backup before,
+    /// which may stand on `base` too.
+    pub fn overlay_over(&self, base: &PageMap, parent: &PageMap) -> Option<Overlay> {
         if self.page_size != base.page_size {
             return None;
         }
-        let differs = |page: &usize| {
-            let same_place = || match (self.places[*page].get(), base.places[*page].get()) {
-                (Some((a, i)), Some((b, j))) => i == j && self.extents[a] == base.extents[b],
-                (a, b) => a == b,
-            };
-            *page >= base.page_count() || self.hashes[*page] != base.hashes[*page] || !same_place()
-        };
-        let pages: Vec<usize> = (0..self.page_count()).filter(differs).collect();
-        if pages.len() > self.page_count() / OVERLAY_SHARE {
+        let pages: Vec<usize> = self.differing(base).collect();
+        let mostly_new = || pages.len() <= 2 * self.differing(parent).count();
+        if pages.len() > self.page_count() / OVERLAY_SHARE
+            && (pages.len() > self.page_count() / OVERLAY_SHARE_OF_ONE || !mostly_new())
+        {
             return None;
         }
         let entries = PageMap {
@@ -170,6 +170,17 @@ impl PageMap {
             page_count: self.page_count() as u32,
             pages: pages.into_iter().map(|page| page as u32).collect(),
             entries: entries.compacted(),
+        })
+    }
+
+    /// Pages that have another content or lie elsewhere than in `other`, ascending.
+    fn differing(&self, other: &PageMap) -> impl Iterator<Item = usize> {
+        let same_place = |page: usize| match (self.places[page].get(), other.places[page].get()) {
+            (Some((a, i)), Some((b, j))) => i == j && self.extents[a] == other.extents[b],
+            (a, b) => a == b,
+        };
+        (0..self.page_count()).filter(move |page| {
+            *page >= other.page_count() || self.hashes[*page] != other.hashes[*page] || !same_place(*page)
         })
     }
 

@@ -57,7 +57,7 @@ fn overlay() -> Overlay {
     map.hashes[17] = 42;
     map.places[17] = Place::new(3, 5).unwrap();
     map.push(77, Place::new(3, 6).unwrap());
-    map.overlay_over(&base).unwrap()
+    map.overlay_over(&base, &base).unwrap()
 }
 
 fn list() -> Vec<FileEntry> {

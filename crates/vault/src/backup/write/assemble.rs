@@ -195,9 +195,10 @@ fn store_map(map: &PageMap, parent: Option<&Segment>, sink: &mut Sink<'_>) -> Re
     if map.page_count() <= INLINE_PAGES {
         return Ok(SegmentRef::Inline(map.encode()));
     }
-    let overlay = parent
-        .and_then(|parent| parent.base.as_ref())
-        .and_then(|(base_ref, base)| map.overlay_over(base).map(|overlay| (base_ref, overlay.encode(base_ref))));
+    let overlay = parent.and_then(|parent| {
+        let (base_ref, base) = parent.base.as_ref()?;
+        Some((base_ref, map.overlay_over(base, &parent.map)?.encode(base_ref)))
+    });
     let encoded = match overlay {
         Some((base_ref, bytes)) => {
             sink.share(std::iter::once(base_ref));

@@ -47,7 +47,7 @@ fn an_overlay_over_its_base_is_the_map() {
         changed.places[page] = Place::new(newest, (page % 4) as u8).unwrap();
     }
     changed.push(77, Place::new(newest, 9).unwrap());
-    let overlay = changed.overlay_over(&base).unwrap();
+    let overlay = changed.overlay_over(&base, &base).unwrap();
     assert_eq!(overlay.pages, [0, 17, 500, 999, 1000]);
     assert_eq!(overlay.entries.extents.len(), 1, "extents of unchanged pages stay in the base");
     let decoded = StoredMap::decode(&overlay.encode(&base_ref)).unwrap();
@@ -61,7 +61,7 @@ fn an_overlay_can_shrink_its_base() {
     let mut shorter = base.clone();
     shorter.hashes.truncate(40);
     shorter.places.truncate(40);
-    let overlay = shorter.overlay_over(&base).unwrap();
+    let overlay = shorter.overlay_over(&base, &base).unwrap();
     assert!(overlay.pages.is_empty());
     assert_eq!(overlay.over(&base).unwrap(), shorter.compacted());
 }
@@ -69,9 +69,16 @@ fn an_overlay_can_shrink_its_base() {
 #[test]
 fn too_much_change_wants_a_full_map() {
     let base = sample(100);
-    let mut changed = base.clone();
-    changed.hashes.iter_mut().take(20).for_each(|hash| *hash += 1);
-    assert!(changed.overlay_over(&base).is_none());
+    let with_changed = |count: usize| {
+        let mut map = base.clone();
+        map.hashes.iter_mut().take(count).for_each(|hash| *hash += 1);
+        map
+    };
+    assert!(with_changed(50).overlay_over(&base, &base).is_some(), "half of it at once");
+    assert!(with_changed(51).overlay_over(&base, &base).is_none());
+    assert!(with_changed(30).overlay_over(&base, &with_changed(15)).is_some(), "half of that new");
+    assert!(with_changed(30).overlay_over(&base, &with_changed(16)).is_none(), "most of it repeated");
+    assert!(with_changed(16).overlay_over(&base, &with_changed(15)).is_some());
 }
 
 #[test]
