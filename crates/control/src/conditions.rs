@@ -67,14 +67,15 @@ fn gap(state: &LogState, backups: &[BackupInfo]) -> Option<ConditionView> {
 }
 
 fn lag(state: &LogState, now: Timestamp, warning_seconds: u64) -> Option<ConditionView> {
-    let behind = now.duration_since(state.complete_at?);
+    let since = state.complete_at.or(state.streaming_since);
+    let behind = now.duration_since(since?);
     let limit = SignedDuration::from_secs(i64::try_from(warning_seconds).unwrap_or(i64::MAX));
     (behind > limit && state.phase == Phase::Streaming).then(|| {
         let text = format!("the vault is {} s and {} bytes behind the server", behind.as_secs(), state.lag_bytes());
         condition(
             "warning",
             "log-lag",
-            state.complete_at,
+            since,
             text,
             "is the vault slow, or the server writing more than the vault takes?".into(),
         )
@@ -161,6 +162,7 @@ async fn slot_risk(source: &Source) -> Result<Option<ConditionView>> {
         )));
     }
     let kept = rows.get(0, "kept").unwrap_or("0").to_owned();
+    let left = rows.get(0, "safe_wal_size").and_then(|left| left.parse::<i64>().ok());
     let advice = "raise max_slot_wal_keep_size, and find out why the log is not received".to_owned();
     Ok(match rows.get(0, "wal_status") {
         Some("lost") => Some(condition(
@@ -175,6 +177,13 @@ async fn slot_risk(source: &Source) -> Result<Option<ConditionView>> {
             "slot-at-risk",
             None,
             format!("the server will remove log at its next checkpoint; the slot holds {kept} bytes"),
+            advice,
+        )),
+        _ if left.is_some_and(|left| kept.parse().is_ok_and(|kept: i64| left < kept)) => Some(condition(
+            "warning",
+            "slot-at-risk",
+            None,
+            format!("the slot holds {kept} bytes, and after {} more the server removes log", left.unwrap_or_default()),
             advice,
         )),
         _ => None,

@@ -60,3 +60,31 @@ fn a_server_that_is_away_is_said_to_be() {
     let quiet = testkit::postgres::wait_until(crate::house::PATIENCE, || house.conditions().is_empty());
     assert!(quiet, "{:?}", house.conditions());
 }
+
+#[test]
+fn lag_and_a_slot_at_risk_are_said_before_log_is_lost() {
+    let server = testkit::postgres::Server::builder().setting("max_slot_wal_keep_size", "64MB").start();
+    let mut house = House::new(server);
+    house.server.sql("postgres", "CREATE TABLE t (x text)");
+    house.ok(&["backup", "shop"]);
+    house.caught_up();
+    assert_eq!(house.conditions(), Vec::<String>::new());
+    house.kill_daemon();
+    house.configure("lag_warning_seconds = 60", "lag_warning_seconds = 1");
+    // A vault that takes very long for each object.
+    let delay = "inject=linkat:delay_enter=60000000";
+    house.under(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat", "-e", delay]);
+    house.start_daemon();
+    house.server.sql("postgres", "INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 50000)");
+    assert!(house.has_condition("log-lag"), "{:?}", house.conditions());
+    assert!(house.has_condition("slot-at-risk"), "{:?}", house.conditions());
+    let risk = house.run(&["status"]).1["sources"][0]["conditions"].clone();
+    let risk = risk.as_array().unwrap().iter().find(|found| found["kind"] == "slot-at-risk").unwrap().clone();
+    assert_eq!(risk["severity"], "warning", "nothing is lost yet: {risk}");
+    house.kill_traced_daemon();
+    house.under(&[]);
+    house.start_daemon();
+    house.caught_up();
+    let quiet = testkit::postgres::wait_until(crate::house::PATIENCE, || house.conditions().is_empty());
+    assert!(quiet, "{:?}", house.conditions());
+}

@@ -123,10 +123,14 @@ impl House {
         words.extend(self.s3_words());
         self.ok(&words);
         // Programs of other majors than Debian's lie in a folder of the tests.
+        self.configure("server_programs = []", &format!("server_programs = [{:?}]", self.server.bin_dir()));
+    }
+
+    /// Changes a line of the configuration.
+    pub(crate) fn configure(&self, old: &str, new: &str) {
         let config = std::fs::read_to_string(self.path("rekindle.toml")).unwrap();
-        let programs = format!("server_programs = [{:?}]", self.server.bin_dir());
-        let config = config.replace("server_programs = []", &programs);
-        std::fs::write(self.path("rekindle.toml"), config).unwrap();
+        assert!(config.contains(old), "{old} is not in {config}");
+        std::fs::write(self.path("rekindle.toml"), config.replace(old, new)).unwrap();
     }
 
     fn command(&self, words: &[&str]) -> Command {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use testkit::postgres::wait_until;
 
-use crate::house::{House, PATIENCE, server};
+use crate::house::{House, PATIENCE, Restored, server, text};
 
 fn with_a_table() -> House {
     let house = House::new(server(15));
@@ -61,6 +61,13 @@ fn a_damaged_page_is_named() {
     assert_eq!(code, 1, "damage found is not silence: {answer}");
     assert_eq!(answer["damaged"], serde_json::json!([format!("page 7 of {file}")]), "{answer:#}");
     house.is_sound();
+    // The restore of it is done, verified, and says so.
+    house.caught_up();
+    let into = house.path("into");
+    let (code, report) = house.run(&["restore", "shop", "--to", "latest", "--into", text(&into), "--yes"]);
+    let restored = Restored::of(report, house.server.bin_dir());
+    assert_eq!((code, restored.report["pages_bad"].as_u64()), (1, Some(1)), "{:#}", restored.report);
+    assert!(restored.report.to_string().contains(&file), "{:#}", restored.report);
 }
 
 fn overwrite(path: &Path, at: u64, bytes: &[u8]) {

@@ -72,6 +72,24 @@ fn the_restore_of_another_cluster_is_not_written_over() {
 }
 
 #[test]
+fn the_programs_of_another_major_are_not_used() {
+    let mut house = House::bare(server(18));
+    house.init();
+    house.configure(
+        &format!("server_programs = [{:?}]", house.server.bin_dir()),
+        "server_programs = [\"/usr/lib/postgresql/15/bin\"]",
+    );
+    house.start_daemon();
+    house.protect();
+    house.ok(&["backup", "shop"]);
+    let into = house.path("into");
+    let (code, error) = house.run(&["restore", "shop", "--to", "latest", "--into", text(&into), "--yes"]);
+    assert_eq!((code, error["code"].as_str()), (2, Some("RK-2041")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("18 is needed")), "{error}");
+    assert!(!into.exists());
+}
+
+#[test]
 fn a_configuration_that_is_named_must_be_there() {
     let house = House::bare(server(15));
     house.init();

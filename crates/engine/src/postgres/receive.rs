@@ -84,6 +84,8 @@ pub struct LogState {
     /// By the server's clock: up to this time nothing committed lies behind `durable`.
     pub complete_at: Option<Timestamp>,
     pub last_contact: Option<Timestamp>,
+    /// When the first session began: what stands for `complete_at` as long as that is not known.
+    pub streaming_since: Option<Timestamp>,
     /// The code and text of what went wrong last, and since when nothing has been received.
     pub failure: Option<(Timestamp, String, String)>,
     pub gaps: Vec<Gap>,
@@ -101,6 +103,7 @@ impl LogState {
             server_end: Lsn(0),
             complete_at: None,
             last_contact: None,
+            streaming_since: None,
             failure: None,
             gaps: Vec::new(),
             synchronous: false,

@@ -131,6 +131,7 @@ impl<'a> Session<'a> {
             state.received = from;
             state.durable = from;
             state.last_contact = Some(received);
+            state.streaming_since.get_or_insert(received);
             state.failure = None;
             state.sessions += 1;
         });

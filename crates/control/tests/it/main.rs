@@ -1,1 +1,0 @@
-//! Tests of the product above the engines, in one binary.
