@@ -87,6 +87,9 @@ impl Error {
             Error::Engine(error) => return error.hint(),
             Error::Vault(error) => return error.hint(),
             Error::Config { .. } => "see docs/configuration.md, or make a new one with `rekindle init`".into(),
+            Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "is the path right? `rekindle init` makes a configuration and what it names".into()
+            }
             Error::File { .. } => "does the user that runs Rekindle have the right to it?".into(),
             Error::Locked(_) => "stop it first, or give this one a data folder of its own".into(),
             Error::Unknown { what: "source", .. } => "see `rekindle status` for the names".into(),

@@ -51,7 +51,11 @@ fn looked_at(report: &Value) -> String {
     let numbers = fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_u64()?)));
     let words = numbers.filter(|(_, number)| *number > 0).map(|(name, number)| match name.strip_prefix("bytes_") {
         Some(rest) => format!("{} {}", units::bytes(number), rest.replace('_', " ")),
-        None => format!("{} {}", units::count(number), name.replace('_', " ")),
+        None => {
+            let things = name.strip_suffix("_checked").unwrap_or(name).replace('_', " ");
+            let things = if number == 1 { things.strip_suffix('s').unwrap_or(&things) } else { &things };
+            format!("{} {things}", units::count(number))
+        }
     });
     words.collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,8 @@ use super::{View, units};
 
 pub fn plan(plan: &RestorePlan, view: &View) -> String {
     let backup = plan.backup_label.as_deref().unwrap_or(&plan.backup);
-    let mut text = format!("Restore {} to {}          nothing has been touched yet\n\n", plan.source, plan.asked);
+    let asked = asked(&plan.asked, view);
+    let mut text = format!("Restore {} to {asked}          nothing has been touched yet\n\n", plan.source);
     let ended = view.short_with_zone(plan.backup_ended);
     let replay = replay(plan);
     row(&mut text, "from", &format!("backup {backup} of {ended}{replay}"));
@@ -23,6 +24,7 @@ pub fn report(report: &RestoreReport, view: &View) -> String {
     let mark = if is_well(report) { '✓' } else { '!' };
     let took = report.durations.last().map_or(String::new(), |total| format!(" in {}", units::seconds(total.seconds)));
     let mut text = format!("{mark} {} restored into {}{took}\n\n", report.source, report.into);
+    row(&mut text, "asked", &asked(&report.asked, view));
     row(&mut text, "reached", &reached(&report.reached, report.reached_commit, view));
     row(&mut text, "lost", &loss(report.reached_commit, report.newest_commit, report.commits_lost));
     row(&mut text, "checked", &checked(report));
@@ -59,18 +61,24 @@ fn replay(plan: &RestorePlan) -> String {
     format!(" + {} of log", units::seconds(seconds.round()))
 }
 
-fn reached(position: &str, commit: Option<Timestamp>, view: &View) -> String {
-    match commit {
-        Some(commit) => {
-            let fraction = view.zoned(commit).strftime("%H:%M:%S%.3f %Z").to_string();
-            format!("{} {fraction}, the last commit that is there · {position}", day(commit, view))
-        }
-        None => format!("{position}; the log holds no commit up to there"),
+/// A time as people read it; anything else as the daemon says it.
+fn asked(asked: &str, view: &View) -> String {
+    let (before, moment) = asked.strip_prefix("before ").map_or(("", asked), |moment| ("before ", moment));
+    match moment.parse::<Timestamp>() {
+        Ok(moment) => format!("{before}{}", exactly(moment, view)),
+        Err(_) => asked.to_owned(),
     }
 }
 
-fn day(moment: Timestamp, view: &View) -> String {
-    view.zoned(moment).strftime("%a %-d %b %Y").to_string()
+fn exactly(moment: Timestamp, view: &View) -> String {
+    view.zoned(moment).strftime("%a %-d %b %Y %H:%M:%S%.3f %Z").to_string().replace(".000 ", " ")
+}
+
+fn reached(position: &str, commit: Option<Timestamp>, view: &View) -> String {
+    match commit {
+        Some(commit) => format!("{}, the last commit that is there · {position}", exactly(commit, view)),
+        None => format!("{position}; the log holds no commit up to there"),
+    }
 }
 
 fn loss(reached: Option<Timestamp>, newest: Option<Timestamp>, commits: u64) -> String {

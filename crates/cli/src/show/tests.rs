@@ -187,7 +187,7 @@ Rekindle 0.1.0 · vault file:/v
 fn a_plan_says_what_would_be_lost() {
     let mut plan = RestorePlan {
         source: "shop".to_owned(),
-        asked: "2026-11-21 02:57:00 CET".to_owned(),
+        asked: "before 2026-11-21T01:57:00Z".to_owned(),
         backup: "b1".to_owned(),
         backup_label: None,
         backup_ended: at("21T02:00:00"),
@@ -202,7 +202,7 @@ fn a_plan_says_what_would_be_lost() {
         into: "/srv/x".to_owned(),
     };
     let expected = "\
-Restore shop to 2026-11-21 02:57:00 CET          nothing has been touched yet
+Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been touched yet
 
  from      backup b1 of 02:00:00 CET + 57 min of log
  reached   Sat 21 Nov 2026 02:56:59.812 CET, the last commit that is there · 0/3000100
@@ -220,7 +220,7 @@ fn a_report_says_what_is_there_and_how_to_reach_it() {
     let step = |step: &str, seconds| StepSeconds { step: step.to_owned(), seconds };
     let mut report = RestoreReport {
         source: "shop".to_owned(),
-        asked: "latest".to_owned(),
+        asked: "the latest moment".to_owned(),
         backup: "b1".to_owned(),
         backup_ended: at("21T02:00:00"),
         timeline: 2,
@@ -251,6 +251,7 @@ fn a_report_says_what_is_there_and_how_to_reach_it() {
     let expected = "\
 ✓ shop restored into /srv/x in 20 s
 
+ asked     the latest moment
  reached   Sat 21 Nov 2026 02:56:59.812 CET, the last commit that is there · 0/3000100
  lost      nothing: no commit in the vault is newer
  checked   142 relations in 2 databases · 366,000 pages, none bad
