@@ -81,7 +81,7 @@ pub enum Error {
     Login { target: String, user: String, error: Box<ServerError> },
     #[error("{target} asks user {user} for a password, and none was given")]
     NoPassword { target: String, user: String },
-    #[error("{target} lets user {user} not in: {}", .error.message)]
+    #[error("{target} does not let user {user} in: {}", .error.message)]
     Hba { target: String, user: String, error: Box<ServerError>, line: String },
     #[error("{target} has no connection slot left: {}", .error.message)]
     Full { target: String, error: Box<ServerError> },
@@ -234,7 +234,7 @@ impl Error {
             }
             Error::Unreachable { hint, .. } | Error::Occupied { hint, .. } => hint.clone(),
             Error::NoRoom { .. } => "free some room, or restore --into another file system".into(),
-            Error::Foreign { .. } => "protect it under another name".into(),
+            Error::Foreign { .. } => "protect it under another name, or restore into another directory".into(),
             Error::NotReached { .. } => "the directory is left as it is for inspection and was not promoted".into(),
             Error::Instance { .. } => "the directory is left as it is for inspection".into(),
             Error::Interrupted(_) => "nothing was committed; take the backup again".into(),

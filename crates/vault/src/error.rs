@@ -96,7 +96,7 @@ pub const CODES: &[Code] = &[
     code("RK-1030", Kind::Unavailable, "the store does not answer or refuses access"),
     code("RK-1031", Kind::Unavailable, "the store has no room left"),
     code("RK-1032", Kind::Input, "a file of the source could not be read"),
-    code("RK-1040", Kind::Refused, "the backup was cancelled"),
+    code("RK-1040", Kind::Refused, "the operation was cancelled"),
     code("RK-1050", Kind::Refused, "the expiry would remove a backup that must stay"),
     code("RK-1060", Kind::Refused, "the target cannot be written as asked"),
     code("RK-1099", Kind::Internal, "a defect in Rekindle"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::format::manifest::ManifestHead;
 use crate::format::sealed::Kind;
 use crate::names::{BackupId, Name, SourceName, prefix};
 use crate::vault::Vault;
+
+/// Manifests opened side by side: a store in a network answers each after a while.
+const AT_A_TIME: usize = 16;
 
 /// Why a backup must be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,19 +78,23 @@ pub async fn backups(vault: &Vault, source: &SourceName) -> Result<Vec<BackupInf
             _ => {}
         }
     }
-    let mut backups = Vec::new();
-    for (id, found) in found.into_iter().filter(|(_, found)| found.manifest) {
-        let head = match read_manifest(vault, source, &id).await {
-            Ok((head, _)) => head,
-            // Expired since it was listed.
-            Err(Error::NotFound(_)) => continue,
-            Err(error) => return Err(error),
-        };
-        let proven = last_proof(vault, source, &id, &found.proofs).await?;
-        backups.push(BackupInfo { source: source.clone(), id, head, pins: found.pins, proven });
-    }
+    let complete = found.into_iter().filter(|(_, found)| found.manifest);
+    let opened = complete.map(|(id, found)| open(vault, source, id, found));
+    let opened: Vec<Option<BackupInfo>> = stream::iter(opened).buffer_unordered(AT_A_TIME).try_collect().await?;
+    let mut backups: Vec<BackupInfo> = opened.into_iter().flatten().collect();
     backups.sort_by_key(|backup| (backup.head.ended, backup.id.clone()));
     Ok(backups)
+}
+
+async fn open(vault: &Vault, source: &SourceName, id: BackupId, found: Found) -> Result<Option<BackupInfo>> {
+    let head = match read_manifest(vault, source, &id).await {
+        Ok((head, _)) => head,
+        // Expired since it was listed.
+        Err(Error::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let proven = last_proof(vault, source, &id, &found.proofs).await?;
+    Ok(Some(BackupInfo { source: source.clone(), id, head, pins: found.pins, proven }))
 }
 
 async fn last_proof(vault: &Vault, source: &SourceName, id: &BackupId, proofs: &[u64]) -> Result<Option<Timestamp>> {
