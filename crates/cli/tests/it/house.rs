@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::postgres::{Server, wait_until};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct House {
     pub(crate) folder: TempDir,

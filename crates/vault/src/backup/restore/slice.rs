@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,20 +151,14 @@ impl<'a> Filler<'a> {
         let map = &slice.segment.map;
         let page_size = map.page_size as usize;
         let key = *self.reader.vault().keys().page_key();
-        let _ = rustix::fs::fadvise(
-            file,
-            slice.offset,
-            std::num::NonZeroU64::new(slice.length),
-            rustix::fs::Advice::WillNeed,
-        );
+        let block_length = ((READ_BLOCK / page_size).max(1) * page_size).min(pages * page_size);
+        let mut reader = DirectReader::new(slice, file, block_length);
         let mut differing = Vec::with_capacity(pages);
-        let mut block = vec![0; (READ_BLOCK / page_size).max(1) * page_size];
         let mut done = 0;
         while done < slice.length {
-            let length = (slice.length - done).min(block.len() as u64) as usize;
-            file.read_exact_at(&mut block[..length], slice.offset + done)
-                .map_err(|e| file_error("read", &slice.path, e))?;
-            for page in block[..length].chunks(page_size) {
+            let length = (slice.length - done).min(block_length as u64) as usize;
+            let block = reader.read(slice.offset + done, length).map_err(|e| file_error("read", &slice.path, e))?;
+            for page in block.chunks(page_size) {
                 let number = slice.first_page + differing.len();
                 let zero = page.iter().all(|byte| *byte == 0);
                 let same = match map.places[number].get() {
@@ -213,6 +207,43 @@ impl<'a> Filler<'a> {
 
     fn write_page(&self, slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> Result<()> {
         write_at(slice, file, page, bytes).map_err(|e| file_error("write", &slice.path, e))
+    }
+}
+
+/// Reads past the page cache where the file system can: what is only compared need not push other things out of memory, and
+/// memory that is used again costs nothing. Falls back to plain reads.
+struct DirectReader<'a> {
+    direct: Option<File>,
+    plain: &'a File,
+    memory: Vec<u8>,
+    /// Where `memory` is aligned.
+    start: usize,
+}
+
+/// Blocks of every file system and disk that we know divide this.
+const ALIGNMENT: usize = 4096;
+
+impl<'a> DirectReader<'a> {
+    fn new(slice: &Slice, plain: &'a File, block: usize) -> DirectReader<'a> {
+        let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+        let open = || OpenOptions::new().read(true).custom_flags(flags).open(&slice.path).ok();
+        // A small file is not worth a second descriptor.
+        let direct = if slice.length >= READ_BLOCK as u64 { open() } else { None };
+        let memory = vec![0; block.next_multiple_of(ALIGNMENT) + ALIGNMENT];
+        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        DirectReader { direct, plain, memory, start }
+    }
+
+    fn read(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
+        let whole = length.next_multiple_of(ALIGNMENT);
+        let block = &mut self.memory[self.start..self.start + whole];
+        let aligned = offset.is_multiple_of(ALIGNMENT as u64);
+        // The last block of a file ends where the file ends.
+        let direct = self.direct.as_ref().filter(|_| aligned).and_then(|file| file.read_at(block, offset).ok());
+        if direct.is_none_or(|read| read < length) {
+            self.plain.read_exact_at(&mut block[..length], offset)?;
+        }
+        Ok(&block[..length])
     }
 }
 
