@@ -70,7 +70,9 @@ fn lag(state: &LogState, now: Timestamp, warning_seconds: u64) -> Option<Conditi
     let since = state.complete_at.or(state.streaming_since);
     let behind = now.duration_since(since?);
     let limit = SignedDuration::from_secs(i64::try_from(warning_seconds).unwrap_or(i64::MAX));
-    (behind > limit && state.phase == Phase::Streaming).then(|| {
+    // A quiet server says seldom that nothing happened: that is no lag.
+    let lags = behind > limit && state.lag_bytes() > 0;
+    (lags && state.phase == Phase::Streaming).then(|| {
         let text = format!("the vault is {} s and {} bytes behind the server", behind.as_secs(), state.lag_bytes());
         condition(
             "warning",
