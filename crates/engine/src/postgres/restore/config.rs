@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::fetch::restore_command;
 use super::folder::put_file;
 use super::{Prepared, RestoreRequest};
 use crate::error::{Error, Result};
@@ -140,10 +141,7 @@ fn conf(prepared: &Prepared) -> String {
 
 fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> String {
     let (command, action) = match request.start {
-        true => (
-            format!("{} wal-fetch {} %f %p", shell_quoted(&request.program), shell_quoted(&prepared.fetch_socket)),
-            "pause",
-        ),
+        true => (restore_command(&request.program, &prepared.fetch_socket), "pause"),
         // All the log needed lies in pg_wal.
         false => ("/bin/false".to_owned(), "promote"),
     };
@@ -194,11 +192,6 @@ fn render(settings: &[(&str, String)]) -> String {
     let line =
         |(name, value): &(&str, String)| format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
     format!("{OURS} written at restore\n") + &settings.iter().map(line).collect::<String>()
-}
-
-/// For the shell that the server runs the command with, and for `%` in restore_command.
-fn shell_quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', "'\\''").replace('%', "%%"))
 }
 
 /// After promotion the recovery's settings mean nothing, and they must not mislead the next reader.

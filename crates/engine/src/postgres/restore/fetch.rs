@@ -1,13 +1,15 @@
-//! Hands the log to a recovering server. The server runs `rekindle wal-fetch SOCKET NAME DEST` for each file; that asks this
-//! process, which has fetched the next files ahead, so that replay and not fetching is the limit.
+//! Hands the log to a recovering server. This process fetches the next files ahead into a spool, so that replay and not fetching
+//! is the limit. For each file the server runs a command that moves it out of the spool; only where it is not there yet, or at all,
+//! it goes on to `rekindle wal-fetch SOCKET NAME DEST`, which asks this process and waits.
 //!
 //! A file that cannot be fetched is an error and not an end of the log: the server is told so in a way (exit code over 125) that
 //! stops it instead of letting it come up with less.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -30,6 +32,10 @@ const AHEAD_BYTES: u64 = 1 << 30;
 /// Segments opened side by side, each in memory.
 const AT_A_TIME: usize = 2;
 const SPOOL: &str = "rekindle.spool.";
+/// A file in the making has this name and gets its own when it is whole.
+const SPOOL_PART: &str = "rekindle.spool-part.";
+/// How often it is looked which files the server has moved away.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What is said to the asking side.
 const OK: &str = "ok";
@@ -39,7 +45,7 @@ const ABSENT: &str = "absent";
 #[derive(Debug)]
 pub(super) struct Fetch {
     state: Arc<State>,
-    answering: Option<JoinHandle<()>>,
+    answering: Option<[JoinHandle<()>; 2]>,
     socket: PathBuf,
 }
 
@@ -57,6 +63,7 @@ struct State {
     buffers: Mutex<Vec<Vec<u8>>>,
     ahead: tokio::sync::Mutex<BTreeMap<Segment, JoinHandle<Result<bool>>>>,
     failure: Mutex<Option<Error>>,
+    spooled: Mutex<BTreeSet<Segment>>,
 }
 
 impl Fetch {
@@ -78,6 +85,7 @@ impl Fetch {
             buffers: Mutex::default(),
             ahead: tokio::sync::Mutex::default(),
             failure: Mutex::default(),
+            spooled: Mutex::default(),
         });
         let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), state.segment_bytes);
         state.begin_ahead(first).await;
@@ -92,7 +100,8 @@ impl Fetch {
             std::os::unix::fs::chown(&self.socket, Some(user.uid), Some(user.gid))
                 .map_err(|e| Error::file("give away", &self.socket, e))?;
         }
-        self.answering = Some(tokio::spawn(serve(listener, self.state.clone())));
+        let serving = tokio::spawn(serve(listener, self.state.clone()));
+        self.answering = Some([serving, tokio::spawn(top_up(self.state.clone()))]);
         Ok(())
     }
 
@@ -122,7 +131,7 @@ impl Fetch {
 
     pub(super) async fn stop(self) {
         if let Some(answering) = self.answering {
-            answering.abort();
+            answering.iter().for_each(JoinHandle::abort);
             let _ = std::fs::remove_file(&self.socket);
         }
         for task in std::mem::take(&mut *self.state.ahead.lock().await).into_values() {
@@ -136,8 +145,37 @@ impl Fetch {
 /// Also what a restore left that was killed.
 fn remove_spool(into: &Path) {
     let Ok(entries) = std::fs::read_dir(into) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SPOOL)) {
+    let ours = |name: &str| name.starts_with(SPOOL) || name.starts_with(SPOOL_PART);
+    for entry in entries.flatten().filter(|entry| ours(&entry.file_name().to_string_lossy())) {
         let _ = std::fs::remove_file(entry.path());
+    }
+}
+
+/// What the server runs for each file: `restore_command`. `%f` and `%p` are filled in by the server, which stands in `into`.
+pub(super) fn restore_command(program: &Path, socket: &Path) -> String {
+    let (program, socket) = (shell_quoted(program), shell_quoted(socket));
+    format!("mv -f {SPOOL}%f %p 2>/dev/null || exec {program} wal-fetch {socket} %f %p")
+}
+
+/// For the shell that the server runs the command with, and for `%` in restore_command.
+pub(super) fn shell_quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''").replace('%', "%%"))
+}
+
+/// Goes on fetching as the server takes files out of the spool.
+async fn top_up(state: Arc<State>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let mut ahead = state.ahead.lock().await;
+        let taken = |(segment, task): (&Segment, &JoinHandle<_>)| {
+            (task.is_finished() && !state.spool(*segment).exists()).then_some(*segment)
+        };
+        // A fetch that failed or found nothing leaves no file either: it stays until somebody asks for it.
+        let newest = ahead.iter().filter_map(taken).filter(|segment| state.was_spooled(*segment)).max();
+        let Some(newest) = newest else { continue };
+        ahead.retain(|segment, task| *segment > newest || !task.is_finished());
+        drop(ahead);
+        state.begin_ahead(newest.next()).await;
     }
 }
 
@@ -190,12 +228,20 @@ impl State {
         }
         let Some(segment) = Segment::parse(name, self.segment_bytes) else { return Ok(false) };
         let task = self.take_ahead(segment).await;
-        let found = task.await.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        let mut found = task.await.map_err(|e| vault::Error::Internal(e.to_string()))??;
+        let spool = self.spool(segment);
+        if found && !spool.exists() {
+            // The server took it before and wants it again.
+            found = self.clone().spool_segment(segment).await?;
+        }
         if found {
-            let spool = self.spool(segment);
             std::fs::rename(&spool, &dest).map_err(|e| Error::file("place", &dest, e))?;
         }
         Ok(found)
+    }
+
+    fn was_spooled(&self, segment: Segment) -> bool {
+        lock(&self.spooled).contains(&segment)
     }
 
     async fn begin_ahead(self: &Arc<State>, first: Segment) {
@@ -216,6 +262,10 @@ impl State {
         task
     }
 
+    fn part(&self, segment: Segment) -> PathBuf {
+        self.into.join(format!("{SPOOL_PART}{}", segment.file_name(self.segment_bytes)))
+    }
+
     fn spool(&self, segment: Segment) -> PathBuf {
         self.into.join(format!("{SPOOL}{}", segment.file_name(self.segment_bytes)))
     }
@@ -232,10 +282,12 @@ impl State {
         let mut bytes = lock(&self.buffers).pop().unwrap_or_default();
         self.index.read_into(LogRange { timeline: segment.timeline, from: start.0, to }, &mut bytes).await?;
         bytes.resize(self.segment_bytes as usize, 0);
-        let spool = self.spool(segment);
+        let (spool, part) = (self.spool(segment), self.part(segment));
         let state = self.clone();
         let written = tokio::task::spawn_blocking(move || {
-            state.write(&spool, &bytes)?;
+            state.write(&part, &bytes)?;
+            std::fs::rename(&part, &spool).map_err(|e| Error::file("place", &spool, e))?;
+            lock(&state.spooled).insert(segment);
             lock(&state.buffers).push(bytes);
             Ok::<(), Error>(())
         });

@@ -1,6 +1,7 @@
 //! Settings of a restored server: what is taken out, and how values are quoted.
 
 use super::*;
+use crate::postgres::restore::fetch::shell_quoted;
 
 #[test]
 fn what_is_in_the_way_is_commented_out_once() {
