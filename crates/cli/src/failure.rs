@@ -1,16 +1,17 @@
 //! Why a command ended: always the wire's one error shape, whoever found it out. The command line's own codes are RK-4xxx.
 
 use api::ErrorBody;
+use control::{Code, Kind, code, kind_of};
 
-/// The command line's own codes: code, kind, exit code, meaning. They end the list of `docs/errors.md`.
-const CODES: [(&str, &str, u8, &str); 7] = [
-    ("RK-4001", "input", 2, "what was typed cannot be used"),
-    ("RK-4002", "unavailable", 5, "no daemon answers"),
-    ("RK-4003", "internal", 70, "the daemon's answer is not understood: two versions talk to each other"),
-    ("RK-4004", "refused", 4, "nobody agreed to go on"),
-    ("RK-4005", "input", 2, "a file on this side cannot be used"),
-    ("RK-4006", "refused", 4, "it was cancelled"),
-    ("RK-4099", "internal", 70, "a defect of Rekindle"),
+/// The command line's own codes. They end the list of `docs/errors.md`.
+const CODES: &[Code] = &[
+    code("RK-4001", Kind::Input, "what was typed cannot be used"),
+    code("RK-4002", Kind::Unavailable, "no daemon answers"),
+    code("RK-4003", Kind::Internal, "the daemon's answer is not understood: two versions talk to each other"),
+    code("RK-4004", Kind::Refused, "nobody agreed to go on"),
+    code("RK-4005", Kind::Input, "a file on this side cannot be used"),
+    code("RK-4006", Kind::Refused, "it was cancelled"),
+    code("RK-4099", Kind::Internal, "a defect of Rekindle"),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +69,8 @@ impl Failure {
     }
 
     fn new(code: &str, message: String) -> Failure {
-        let row = CODES.iter().find(|row| row.0 == code).unwrap_or(&CODES[CODES.len() - 1]);
-        let (code, kind, exit_code) = (row.0.to_owned(), row.1.to_owned(), row.2);
+        let kind = kind_of(CODES, code);
+        let (code, exit_code, kind) = (code.to_owned(), kind.exit_code(), kind.name().to_owned());
         Failure { body: Box::new(ErrorBody { code, kind, message, causes: Vec::new(), hint: None, exit_code }) }
     }
 

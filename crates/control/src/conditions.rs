@@ -142,52 +142,48 @@ async fn look(daemon: &Daemon, source: &Source, repeat: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether the server is about to give up, or has given up, the log that the slot should keep (pg_replication_slots.wal_status).
-async fn slot_risk(source: &Source) -> Result<Option<ConditionView>> {
+/// What the server says of a slot (pg_replication_slots).
+struct SlotRow {
+    status: Option<String>,
+    /// Bytes of log that it holds.
+    kept: i64,
+    /// Bytes that may still be written before the server removes log; `None` without a limit.
+    left: Option<i64>,
+}
+
+async fn slot_row(source: &Source) -> Result<Option<SlotRow>> {
+    let query = format!(
+        "SELECT wal_status, safe_wal_size, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
+         ELSE pg_current_wal_lsn() END, restart_lsn)::bigint AS kept FROM pg_replication_slots WHERE slot_name = '{}'",
+        source.row.slot
+    );
     let mut sql = Connection::connect(&source.cluster.conninfo, Mode::Sql).await?;
-    let rows = sql
-        .rows(&format!(
-            "SELECT wal_status, safe_wal_size, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
-             ELSE pg_current_wal_lsn() END, restart_lsn)::bigint AS kept FROM pg_replication_slots WHERE slot_name = '{}'",
-            source.row.slot
-        ))
-        .await?;
+    let rows = sql.rows(&query).await?;
     sql.close().await;
-    if rows.rows.is_empty() {
+    let number = |column| rows.get(0, column).and_then(|text| text.parse().ok());
+    Ok((!rows.rows.is_empty()).then(|| SlotRow {
+        status: rows.get(0, "wal_status").map(str::to_owned),
+        kept: number("kept").unwrap_or(0),
+        left: number("safe_wal_size"),
+    }))
+}
+
+/// Whether the server is about to give up, or has given up, the log that the slot should keep.
+async fn slot_risk(source: &Source) -> Result<Option<ConditionView>> {
+    let at_risk = |severity, text, advice: &str| condition(severity, "slot-at-risk", None, text, advice.into());
+    let Some(SlotRow { status, kept, left }) = slot_row(source).await? else {
         let text = format!("the replication slot {} does not exist", source.row.slot);
-        return Ok(Some(condition(
-            "critical",
-            "slot-at-risk",
-            None,
-            text,
-            "it is made anew when the receiver connects".into(),
-        )));
-    }
-    let kept = rows.get(0, "kept").unwrap_or("0").to_owned();
-    let left = rows.get(0, "safe_wal_size").and_then(|left| left.parse::<i64>().ok());
-    let advice = "raise max_slot_wal_keep_size, and find out why the log is not received".to_owned();
-    Ok(match rows.get(0, "wal_status") {
-        Some("lost") => Some(condition(
-            "critical",
-            "slot-at-risk",
-            None,
-            "the server has removed log that the slot should keep".into(),
-            advice,
-        )),
-        Some("unreserved") => Some(condition(
-            "critical",
-            "slot-at-risk",
-            None,
-            format!("the server will remove log at its next checkpoint; the slot holds {kept} bytes"),
-            advice,
-        )),
-        _ if left.is_some_and(|left| kept.parse().is_ok_and(|kept: i64| left < kept)) => Some(condition(
-            "warning",
-            "slot-at-risk",
-            None,
-            format!("the slot holds {kept} bytes, and after {} more the server removes log", left.unwrap_or_default()),
-            advice,
-        )),
-        _ => None,
-    })
+        return Ok(Some(at_risk("critical", text, "it is made anew when the receiver connects")));
+    };
+    let (severity, text) = match (status.as_deref(), left) {
+        (Some("lost"), _) => ("critical", "the server has removed log that the slot should keep".to_owned()),
+        (Some("unreserved"), _) => {
+            ("critical", format!("the server will remove log at its next checkpoint; the slot holds {kept} bytes"))
+        }
+        (_, Some(left)) if left < kept => {
+            ("warning", format!("the slot holds {kept} bytes, and after {left} more the server removes log"))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(at_risk(severity, text, "raise max_slot_wal_keep_size, and find out why the log is not received")))
 }

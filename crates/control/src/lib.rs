@@ -26,6 +26,7 @@ pub use keys::{KeyLockAsk, KeySlotView, dump, key_add, key_list, key_remove, key
 pub use open::{UnlockAsk, VaultAsk, vault_ask_from_config};
 pub use operation::Watch;
 pub use recover::{RecoverAsk, recover, recover_plan};
+pub use vault::error::{Code, Kind, code, kind_of};
 
 use std::path::Path;
 

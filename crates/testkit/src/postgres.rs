@@ -118,12 +118,8 @@ impl Builder {
     pub fn create(self) -> Server {
         let bin = bin_dir(self.major)
             .unwrap_or_else(|| panic!("no PostgreSQL {0} here: run scripts/fetch-postgres {0}", self.major));
-        let home = tempfile::Builder::new().prefix("rk-pg").tempdir().expect("a temporary directory");
         let owner = Owner::for_servers();
-        owner.take(home.path());
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(home.path(), mode).expect("the directory takes a mode");
-        let server = Server { bin, home, owner, major: self.major, port: 0, child: None };
+        let server = Server { bin, home: owner.new_home(), owner, major: self.major, port: 0, child: None };
         self.initdb(&server);
         self.configure(&server);
         server
@@ -189,6 +185,15 @@ impl Owner {
         let line = users.lines().find(|line| line.starts_with("postgres:")).expect("there is a user postgres");
         let mut fields = line.split(':').skip(2).map(|field| field.parse().expect("a number in /etc/passwd"));
         Owner(fields.next().zip(fields.next()))
+    }
+
+    /// A directory for one server, which others may look into.
+    fn new_home(self) -> tempfile::TempDir {
+        let home = tempfile::Builder::new().prefix("rk-pg").tempdir().expect("a temporary directory");
+        self.take(home.path());
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(home.path(), mode).expect("the directory takes a mode");
+        home
     }
 
     fn take(self, path: &Path) {
@@ -335,12 +340,8 @@ impl Server {
 
     /// A hot standby of this server, started. Base backup and streaming go over TCP, without a slot.
     pub fn standby(&self) -> Server {
-        let home = tempfile::Builder::new().prefix("rk-pg").tempdir().expect("a temporary directory");
-        self.owner.take(home.path());
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(home.path(), mode).expect("the directory takes a mode");
-        let mut standby =
-            Server { bin: self.bin.clone(), home, owner: self.owner, major: self.major, port: 0, child: None };
+        let (bin, home) = (self.bin.clone(), self.owner.new_home());
+        let mut standby = Server { bin, home, owner: self.owner, major: self.major, port: 0, child: None };
         let place = standby.data_dir().display().to_string();
         self.tool_ok("pg_basebackup", &["-D", &place, "-X", "stream", "-c", "fast", "-d", &self.url("postgres")]);
         // Not by -R: it writes what this pg_basebackup's libpq knows, and the server may load an older one.

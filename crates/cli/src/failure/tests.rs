@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{CODES, Failure};
+use super::{CODES, Code, Failure};
 
 const HEAD: &str = "# Errors\n\nEvery error has a stable code, says what happened and what would make it right, and ends the command with the exit code of \
 its kind. `--json` prints errors as `{code, kind, message, causes, hint, exit_code}`. Made from the tables in the sources.\n\n\
@@ -11,7 +11,9 @@ Exit codes: 0 done · 1 done, but not all is well (a check with findings, a rest
 protected as it is or critical states in `status`) · others by kind, below. RK-4xxx are of the command line itself.\n\n";
 
 fn table() -> String {
-    let own = |row: &(&str, &str, u8, &str)| format!("| {} | {} | {} | – | {} |\n", row.0, row.1, row.2, row.3);
+    let own = |row: &Code| {
+        format!("| {} | {} | {} | – | {} |\n", row.code, row.kind.name(), row.kind.exit_code(), row.meaning)
+    };
     control::error_table() + &CODES.iter().map(own).collect::<String>()
 }
 
@@ -40,7 +42,7 @@ fn no_code_is_used_twice() {
 fn every_code_of_the_command_line_is_in_its_table() {
     let source = include_str!("../failure.rs");
     let used = source.split("Failure::new(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
-    let unknown: Vec<&str> = used.filter(|code| !CODES.iter().any(|row| row.0 == *code)).collect();
+    let unknown: Vec<&str> = used.filter(|code| !CODES.iter().any(|row| row.code == *code)).collect();
     assert_eq!(unknown, Vec::<&str>::new());
     assert_eq!(Failure::cancelled("it").exit_code(), 4);
 }

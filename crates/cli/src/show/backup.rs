@@ -24,8 +24,8 @@ pub fn line(backup: &BackupView, view: &View) -> String {
         for page in backup.damaged.iter().take(DAMAGED_SHOWN) {
             text.push_str(&format!("    {page}\n"));
         }
-        if backup.damaged_pages > DAMAGED_SHOWN as u64 {
-            text.push_str("    … (all with --json)\n");
+        if let Some(more @ 1..) = backup.damaged_pages.checked_sub(DAMAGED_SHOWN as u64) {
+            text.push_str(&format!("    … and {}\n", units::counted(more, "more", "more")));
         }
         text.push_str("    the server's disk or memory may be failing; an older backup may hold them whole\n");
     }

@@ -7,7 +7,7 @@
 //! With `delta`, what is there is read and hashed first, only pages that differ are written, and files that the backup does not
 //! have are removed. The caller makes sure that the folder is his to change.
 //!
-//! Memory: per worker one slice's share of a page map, and `slice::FETCH_MAX` bytes of extents twice.
+//! Memory: per worker one slice, its share of a page map, and `slice::FETCH_MAX` bytes of extents twice.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -29,7 +29,7 @@ mod slice;
 
 use slice::{Filler, Slice};
 
-const SLICE_BYTES: u64 = 32 << 20;
+const SLICE_BYTES: u64 = 16 << 20;
 const JOB_SLICES: usize = 128;
 /// Slices of at least this size are pushed to the disk as soon as they are written.
 const FLUSH_EARLY: u64 = 4 << 20;
@@ -124,7 +124,7 @@ pub fn read_file(reader: &BackupReader, entry: &FileEntry, runtime: &Handle) -> 
             bytes.resize(start + *page_size as usize, 0);
             if let Some((extent, slot)) = place.get() {
                 let raw = runtime.block_on(reader.extent(&segment.map.extents[extent]))?;
-                let page = slice::page_of(&raw, slot, *page_size as usize, &entry.path)?;
+                let page = slice::page_of(&raw, slot, *page_size as usize, Path::new(&entry.path))?;
                 bytes[start..].copy_from_slice(page);
             }
         }
@@ -224,10 +224,10 @@ impl<'a> Walk<'a> {
             Content::Folder => make_folder(&path, entry.mode)?,
             Content::Link { target } => make_link(&path, target)?,
             Content::File { size, page_size, segments } => {
-                make_file(&path, *size, entry.mode)?;
+                let file = make_file(&path, *size, entry.mode)?;
                 self.totals.files += 1;
                 self.totals.bytes += size;
-                self.slices(&path, *size, *page_size, segments)?;
+                self.slices(&path, &file, *size, *page_size, segments)?;
             }
         }
         if let Some((uid, gid)) = self.options.owner {
@@ -237,7 +237,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn slices(&mut self, path: &Path, size: u64, page_size: u32, segments: &[SegmentRef]) -> Result<()> {
+    fn slices(&mut self, path: &Path, file: &File, size: u64, page_size: u32, segments: &[SegmentRef]) -> Result<()> {
         let segment_length = self.reader.head().segment_length;
         if segments.len() as u64 != size.div_ceil(segment_length.max(1)) {
             return Err(Error::malformed(path.display().to_string(), "it does not have a page map for each segment"));
@@ -254,6 +254,11 @@ impl<'a> Walk<'a> {
             while offset < end {
                 let length = (end - offset).min(SLICE_BYTES.next_multiple_of(u64::from(page_size)));
                 let first_page = ((offset - start) / u64::from(page_size)) as usize;
+                if self.options.delta {
+                    // It is read soon, and the disk may begin now.
+                    let wanted = std::num::NonZeroU64::new(length);
+                    let _ = rustix::fs::fadvise(file, offset, wanted, rustix::fs::Advice::WillNeed);
+                }
                 self.open.push(Slice { path: path.to_owned(), offset, length, segment: segment.clone(), first_page });
                 self.open_bytes += length;
                 offset += length;
@@ -296,11 +301,12 @@ fn make_link(path: &Path, target: &str) -> Result<()> {
 }
 
 /// An empty sparse file of the right size, or the one that is there cut or grown to it.
-fn make_file(path: &Path, size: u64, mode: u32) -> Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path);
+fn make_file(path: &Path, size: u64, mode: u32) -> Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode).open(path);
     let file = file.map_err(|e| file_error("make", path, e))?;
     file.set_len(size).map_err(|e| file_error("size", path, e))?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|e| file_error("set the mode of", path, e))
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|e| file_error("set the mode of", path, e))?;
+    Ok(file)
 }
 
 /// Removes what is below the roots and was not placed there. Returns how many files went.

@@ -1,8 +1,7 @@
 //! Fills one slice of a file: which pages are wanted, where they are stored, fetched in long reads, written where they belong.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +22,8 @@ const FETCH_MAX: u64 = 4 << 20;
 /// Unwanted bytes between two wanted extents that are read along rather than asked around.
 const FETCH_GAP: u64 = 64 << 10;
 const READ_BLOCK: usize = 1 << 20;
+/// Bytes written in one call at most. Longer writes made the kernel look for memory that it had given back to the host.
+const WRITE_MAX: usize = 128 << 10;
 
 #[derive(Debug)]
 pub(super) struct Slice {
@@ -69,6 +70,8 @@ pub(super) struct Filler<'a> {
     /// The opener of the pack last used, and the extent last opened: neighbours in small files share both.
     opener: Option<(PackId, Opener)>,
     extent: Option<OpenedExtent>,
+    /// The slice, as far as it is to be written: pages come in the order of packs, and go in long writes.
+    buffer: Vec<u8>,
 }
 
 impl<'a> Filler<'a> {
@@ -78,7 +81,7 @@ impl<'a> Filler<'a> {
         delta: bool,
         progress: Arc<Progress>,
     ) -> Filler<'a> {
-        Filler { reader, runtime, delta, progress, opener: None, extent: None }
+        Filler { reader, runtime, delta, progress, opener: None, extent: None, buffer: Vec::new() }
     }
 
     /// Returns the file and the number of pages written.
@@ -88,6 +91,7 @@ impl<'a> Filler<'a> {
         let file = file.map_err(|e| file_error("open", &slice.path, e))?;
         let (wanted, zeroed) = self.wanted(slice, &file)?;
         let written = wanted.len() as u64 + zeroed;
+        let mut pages: Vec<usize> = wanted.iter().map(|wanted| wanted.page).collect();
         let mut fetches = plan_fetches(wanted).into_iter();
         let mut next = fetches.next().map(|fetch| self.begin(fetch));
         while let Some((fetch, coming)) = next.take() {
@@ -103,8 +107,10 @@ impl<'a> Filler<'a> {
             };
             self.progress.moved(bytes.len() as u64);
             self.progress.check()?;
-            self.write(slice, &file, &fetch, &bytes)?;
+            self.gather(slice, &fetch, &bytes)?;
         }
+        pages.sort_unstable();
+        self.write(slice, &file, &pages)?;
         self.progress.done(slice.length);
         Ok((file, written))
     }
@@ -137,7 +143,7 @@ impl<'a> Filler<'a> {
             match map.places[slice.first_page + page].get() {
                 Some((extent, slot)) => wanted.push(Wanted { extent: map.extents[extent], slot, page }),
                 None if self.delta => {
-                    self.write_page(slice, file, page, &vec![0; map.page_size as usize])?;
+                    self.write_at(slice, file, page, &vec![0; map.page_size as usize])?;
                     zeroed += 1;
                 }
                 None => {}
@@ -151,14 +157,14 @@ impl<'a> Filler<'a> {
         let map = &slice.segment.map;
         let page_size = map.page_size as usize;
         let key = *self.reader.vault().keys().page_key();
-        let block_length = ((READ_BLOCK / page_size).max(1) * page_size).min(pages * page_size);
-        let mut reader = DirectReader::new(slice, file, block_length);
         let mut differing = Vec::with_capacity(pages);
+        let mut block = vec![0; (READ_BLOCK / page_size).max(1) * page_size];
         let mut done = 0;
         while done < slice.length {
-            let length = (slice.length - done).min(block_length as u64) as usize;
-            let block = reader.read(slice.offset + done, length).map_err(|e| file_error("read", &slice.path, e))?;
-            for page in block.chunks(page_size) {
+            let length = (slice.length - done).min(block.len() as u64) as usize;
+            file.read_exact_at(&mut block[..length], slice.offset + done)
+                .map_err(|e| file_error("read", &slice.path, e))?;
+            for page in block[..length].chunks(page_size) {
                 let number = slice.first_page + differing.len();
                 let zero = page.iter().all(|byte| *byte == 0);
                 let same = match map.places[number].get() {
@@ -172,15 +178,35 @@ impl<'a> Filler<'a> {
         Ok(differing)
     }
 
-    fn write(&mut self, slice: &Slice, file: &File, fetch: &Fetch, bytes: &Bytes) -> Result<()> {
+    /// Puts the pages wanted of a fetch where they belong in the buffer.
+    fn gather(&mut self, slice: &Slice, fetch: &Fetch, bytes: &Bytes) -> Result<()> {
         let page_size = slice.segment.map.page_size as usize;
+        let length = (slice.length as usize).next_multiple_of(page_size);
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
         let mut rest = fetch.wanted.as_slice();
         while let Some(first) = rest.first() {
             let same_extent = rest.iter().take_while(|wanted| wanted.extent == first.extent).count();
             let (pages, others) = rest.split_at(same_extent);
             rest = others;
             let raw = self.open(first.extent, fetch, bytes)?;
-            write_pages(slice, file, pages, &raw, page_size)?;
+            for wanted in pages {
+                let page = page_of(&raw, wanted.slot, page_size, &slice.path)?;
+                self.buffer[wanted.page * page_size..][..page_size].copy_from_slice(page);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the pages (ascending) out of the buffer; neighbours go in one call.
+    fn write(&self, slice: &Slice, file: &File, pages: &[usize]) -> Result<()> {
+        let page_size = slice.segment.map.page_size as usize;
+        let pages_at_once = (WRITE_MAX / page_size).max(1);
+        let runs = pages.chunk_by(|page, next| page + 1 == *next).flat_map(|run| run.chunks(pages_at_once));
+        for run in runs {
+            let bytes = &self.buffer[run[0] * page_size..][..run.len() * page_size];
+            self.write_at(slice, file, run[0], bytes)?;
         }
         Ok(())
     }
@@ -205,71 +231,13 @@ impl<'a> Filler<'a> {
         Ok(raw)
     }
 
-    fn write_page(&self, slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> Result<()> {
-        write_at(slice, file, page, bytes).map_err(|e| file_error("write", &slice.path, e))
+    /// Writes from a page of the slice on; the padding of a file's last page is left out.
+    fn write_at(&self, slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> Result<()> {
+        let from = page as u64 * u64::from(slice.segment.map.page_size);
+        let length = (slice.length - from).min(bytes.len() as u64) as usize;
+        let written = file.write_all_at(&bytes[..length], slice.offset + from);
+        written.map_err(|e| file_error("write", &slice.path, e))
     }
-}
-
-/// Reads past the page cache where the file system can: what is only compared need not push other things out of memory, and
-/// memory that is used again costs nothing. Falls back to plain reads.
-struct DirectReader<'a> {
-    direct: Option<File>,
-    plain: &'a File,
-    memory: Vec<u8>,
-    /// Where `memory` is aligned.
-    start: usize,
-}
-
-/// Blocks of every file system and disk that we know divide this.
-const ALIGNMENT: usize = 4096;
-
-impl<'a> DirectReader<'a> {
-    fn new(slice: &Slice, plain: &'a File, block: usize) -> DirectReader<'a> {
-        let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
-        let open = || OpenOptions::new().read(true).custom_flags(flags).open(&slice.path).ok();
-        // A small file is not worth a second descriptor.
-        let direct = if slice.length >= READ_BLOCK as u64 { open() } else { None };
-        let memory = vec![0; block.next_multiple_of(ALIGNMENT) + ALIGNMENT];
-        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        DirectReader { direct, plain, memory, start }
-    }
-
-    fn read(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
-        let whole = length.next_multiple_of(ALIGNMENT);
-        let block = &mut self.memory[self.start..self.start + whole];
-        let aligned = offset.is_multiple_of(ALIGNMENT as u64);
-        // The last block of a file ends where the file ends.
-        let direct = self.direct.as_ref().filter(|_| aligned).and_then(|file| file.read_at(block, offset).ok());
-        if direct.is_none_or(|read| read < length) {
-            self.plain.read_exact_at(&mut block[..length], offset)?;
-        }
-        Ok(&block[..length])
-    }
-}
-
-/// Writes pages of one extent; neighbours in the extent that are neighbours in the file go in one call.
-fn write_pages(slice: &Slice, file: &File, pages: &[Wanted], raw: &[u8], page_size: usize) -> Result<()> {
-    let mut rest = pages;
-    while let Some(first) = rest.first() {
-        let run = rest.iter().enumerate().take_while(|(n, wanted)| {
-            wanted.page == first.page + n && usize::from(wanted.slot) == usize::from(first.slot) + n
-        });
-        let run = run.count();
-        let start = usize::from(first.slot) * page_size;
-        let bytes = raw.get(start..start + run * page_size);
-        let bytes = bytes
-            .ok_or_else(|| Error::malformed(slice.path.display().to_string(), "an extent is shorter than its pages"))?;
-        write_at(slice, file, first.page, bytes).map_err(|e| file_error("write", &slice.path, e))?;
-        rest = &rest[run..];
-    }
-    Ok(())
-}
-
-/// Writes from a page of the slice on; the padding of a file's last page is left out.
-fn write_at(slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> io::Result<()> {
-    let from = page as u64 * u64::from(slice.segment.map.page_size);
-    let length = (slice.length - from).min(bytes.len() as u64) as usize;
-    file.write_all_at(&bytes[..length], slice.offset + from)
 }
 
 /// Orders pages by where they are stored, and joins neighbouring extents into long reads.
@@ -299,8 +267,8 @@ fn plan_fetches(mut wanted: Vec<Wanted>) -> Vec<Fetch> {
 }
 
 /// One page of an opened extent.
-pub(super) fn page_of<'r>(raw: &'r [u8], slot: u8, page_size: usize, path: &str) -> Result<&'r [u8]> {
+pub(super) fn page_of<'r>(raw: &'r [u8], slot: u8, page_size: usize, path: &Path) -> Result<&'r [u8]> {
     let start = usize::from(slot) * page_size;
     raw.get(start..start + page_size)
-        .ok_or_else(|| Error::malformed(Path::new(path).display().to_string(), "an extent is shorter than its pages"))
+        .ok_or_else(|| Error::malformed(path.display().to_string(), "an extent is shorter than its pages"))
 }
