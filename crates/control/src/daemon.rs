@@ -135,7 +135,7 @@ impl Daemon {
     }
 }
 
-fn unknown(name: &str) -> Error {
+pub(crate) fn unknown(name: &str) -> Error {
     Error::Unknown { what: "source", name: name.to_owned() }
 }
 

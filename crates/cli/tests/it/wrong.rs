@@ -22,6 +22,8 @@ fn each_mistake_has_its_own_answer() {
         (4, "RK-3011".into())
     );
     assert_eq!(house.refused(&["backup", "nobody"]), (3, "RK-3010".into()));
+    let nobody = ["restore", "nobody", "--to", "latest", "--into", "/tmp/nothing-here", "--yes"];
+    assert_eq!(house.refused(&nobody), (3, "RK-3010".into()));
     house.ok(&["backup", "shop"]);
     let into = house.path("into");
     let nowhere = ["restore", "shop", "--to", "latest", "--into", text(&into), "--tablespace", "99=/tmp/x", "--yes"];

@@ -7,10 +7,11 @@ use engine::postgres::restore::{RestoreRequest, restore};
 use engine::postgres::target::{Request, Resolved, Target, resolve};
 use jiff::Timestamp;
 use vault::Vault;
+use vault::backup::catalog;
 use vault::names::SourceName;
 
 use super::Watch;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, unknown};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::{report, views};
@@ -59,13 +60,13 @@ impl Restorer {
 pub(crate) type Live = Option<(engine::postgres::Lsn, Timestamp)>;
 
 pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
-    let source: SourceName = name.parse()?;
+    let source = known(daemon, name).await?;
     let resolved = Restorer::of(daemon).resolve(&source, ask, live(daemon, name)).await?;
     Ok(views::plan(&source, ask, &resolved))
 }
 
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk) -> Result<Operation> {
-    let source: SourceName = name.parse()?;
+    let source = known(daemon, name).await?;
     let restorer = Restorer::of(daemon);
     // Refused here, before there is an operation, when it cannot be reached.
     let resolved = restorer.resolve(&source, &ask, live(daemon, name)).await?;
@@ -74,6 +75,13 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk) -> Resul
         views::to_json(&restorer.run(&source, &ask, &resolved, &watch).await?)
     })
     .await
+}
+
+/// What is not protected any more can be restored for as long as the vault holds it.
+async fn known(daemon: &Daemon, name: &str) -> Result<SourceName> {
+    let source: SourceName = name.parse()?;
+    let known = daemon.has_source(name) || catalog::sources(&daemon.vault).await?.contains(&source);
+    if known { Ok(source) } else { Err(unknown(name)) }
 }
 
 fn live(daemon: &Daemon, name: &str) -> Live {
