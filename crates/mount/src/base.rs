@@ -1,0 +1,188 @@
+//! The files of a backup as a mount needs them: which there are, and the bytes of any page.
+//!
+//! Memory: the file table (a few hundred bytes a file and the small page maps that stand in the lists), `MAPS` slim page maps of up
+//! to 0.7 MiB, and `EXTENTS` opened extents of up to 128 KiB. Never by the size of the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use vault::backup::read::{BackupReader, Segment};
+use vault::format::files::{Content, FileEntry, SegmentRef};
+use vault::format::map::{ExtentRef, Place};
+
+use crate::error::Result;
+use crate::presence::Bits;
+
+mod recent;
+
+use recent::Recent;
+
+/// Slim maps kept.
+const MAPS: usize = 16;
+/// Opened extents kept.
+const EXTENTS: usize = 32;
+/// Pauses before a read of the vault is tried again, where that can help. A store in the network has tried for half a minute by then.
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2)];
+
+/// Which file of the backup, counted in path order over all lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileNumber(pub u32);
+
+/// A file of the backup.
+#[derive(Debug)]
+pub struct BaseFile {
+    pub number: FileNumber,
+    /// Bytes.
+    pub size: u64,
+    pub page_size: u32,
+    pub bits: Bits,
+    segments: Vec<SegmentRef>,
+}
+
+impl BaseFile {
+    pub fn pages(&self) -> u64 {
+        self.bits.pages
+    }
+
+    /// The pages that hold a range of bytes, as far as the backup has them.
+    pub fn pages_of(&self, offset: u64, length: u64) -> std::ops::Range<u64> {
+        let page_size = u64::from(self.page_size);
+        let end = offset.saturating_add(length).min(self.size);
+        if offset >= end { 0..0 } else { offset / page_size..end.div_ceil(page_size) }
+    }
+
+    /// Bytes of a page that the backup has: all of it, but for the last of a file.
+    pub fn page_length(&self, page: u64) -> usize {
+        let start = page * u64::from(self.page_size);
+        (self.size - start).min(u64::from(self.page_size)) as usize
+    }
+}
+
+/// A page map without its hashes.
+#[derive(Debug)]
+struct SlimMap {
+    places: Vec<Place>,
+    extents: Vec<ExtentRef>,
+}
+
+/// An opened extent and which of its pages is meant.
+#[derive(Debug, Clone)]
+pub struct Page {
+    raw: Arc<Vec<u8>>,
+    start: usize,
+    length: usize,
+}
+
+impl Page {
+    pub fn bytes(&self) -> &[u8] {
+        &self.raw[self.start..self.start + self.length]
+    }
+}
+
+#[derive(Debug)]
+pub struct Base {
+    reader: Arc<BackupReader>,
+    runtime: Handle,
+    files: Vec<BaseFile>,
+    words: u64,
+    maps: Recent<(FileNumber, u32), SlimMap>,
+    extents: Recent<ExtentRef, Vec<u8>>,
+}
+
+impl Base {
+    /// Reads the lists of a backup, and tells `each` of every entry but those of the tail, with its number if it is a file.
+    pub async fn load(
+        reader: Arc<BackupReader>,
+        mut each: impl FnMut(&FileEntry, Option<&BaseFile>) -> Result<()>,
+    ) -> Result<Base> {
+        let (mut files, mut words) = (Vec::new(), 0);
+        for list in 0..reader.list_count() {
+            for entry in reader.list(list).await? {
+                let Content::File { size, page_size, segments } = &entry.content else {
+                    each(&entry, None)?;
+                    continue;
+                };
+                let pages = size.div_ceil(u64::from(*page_size));
+                let bits = Bits { first_word: words, pages };
+                words += Bits::words_for(pages);
+                let number = FileNumber(files.len() as u32);
+                let file = BaseFile { number, size: *size, page_size: *page_size, bits, segments: segments.clone() };
+                each(&entry, Some(&file))?;
+                files.push(file);
+            }
+        }
+        let (maps, extents) = (Recent::new(MAPS), Recent::new(EXTENTS));
+        Ok(Base { reader, runtime: Handle::current(), files, words, maps, extents })
+    }
+
+    pub fn file(&self, number: FileNumber) -> Option<&BaseFile> {
+        self.files.get(number.0 as usize)
+    }
+
+    pub fn files(&self) -> &[BaseFile] {
+        &self.files
+    }
+
+    /// Words of presence that all files together take.
+    pub fn words(&self) -> u64 {
+        self.words
+    }
+
+    /// A page as the backup has it; `None` for one of zeroes. Blocks; not to be called on a thread of the runtime.
+    pub fn page(&self, file: &BaseFile, page: u64) -> Result<Option<Page>> {
+        let (map, at) = self.map(file, page)?;
+        let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
+        let Some((extent, slot)) = place.get() else { return Ok(None) };
+        let raw = self.extent(&map.extents[extent])?;
+        let start = usize::from(slot) * file.page_size as usize;
+        let length = file.page_length(page);
+        if raw.len() < start + length {
+            return Err(vault::Error::malformed("an extent", "it is shorter than its pages").into());
+        }
+        Ok(Some(Page { raw, start, length }))
+    }
+
+    /// Pages near `page` whose bytes came with it, itself among them: reading them costs nothing now.
+    pub fn came_along(&self, file: &BaseFile, page: u64, near: u64) -> Result<Vec<u64>> {
+        let (map, at) = self.map(file, page)?;
+        let extent_at = |at: usize| map.places.get(at).and_then(|place| place.get()).map(|(extent, _)| extent);
+        let Some(extent) = extent_at(at) else { return Ok(vec![page]) };
+        let first = at.saturating_sub(near as usize);
+        let last = (at + near as usize + 1).min(map.places.len());
+        let same = (first..last).filter(|near| extent_at(*near) == Some(extent));
+        Ok(same.map(|near| page + near as u64 - at as u64).collect())
+    }
+
+    /// The map of the segment that holds a page, and the page's number in it.
+    fn map(&self, file: &BaseFile, page: u64) -> Result<(Arc<SlimMap>, usize)> {
+        let pages_of_segment = (self.reader.head().segment_length / u64::from(file.page_size)).max(1);
+        let segment = (page / pages_of_segment) as u32;
+        let map = self.maps.get_or_try((file.number, segment), || {
+            let stored = file.segments.get(segment as usize);
+            let stored = stored.ok_or_else(|| vault::Error::malformed("a file", "it has too few page maps"))?;
+            let Segment { map, base, .. } = self.ask(|| self.reader.segment(stored))?;
+            drop(base);
+            let map = Arc::unwrap_or_clone(map);
+            Ok::<_, crate::Error>(SlimMap { places: map.places, extents: map.extents })
+        })?;
+        Ok((map, (page % pages_of_segment) as usize))
+    }
+
+    fn extent(&self, extent: &ExtentRef) -> Result<Arc<Vec<u8>>> {
+        self.extents.get_or_try(*extent, || self.ask(|| self.reader.extent(extent)))
+    }
+
+    fn ask<T, F: Future<Output = vault::Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match (self.runtime.block_on(read()), pauses.next()) {
+                (Err(error), Some(pause)) if error.is_retriable() => {
+                    tracing::warn!(%error, "the vault does not answer; it is asked again");
+                    std::thread::sleep(*pause);
+                }
+                (done, _) => return Ok(done?),
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The local folder of a mount: every folder, link and file of a backup, files sparse and of their right size, small ones filled.
+//!
+//! ```text
+//!   HOME/skeleton/    the tree; becomes the plain directory when every page is present
+//!   HOME/presence     which pages are
+//!   HOME/complete     which backup; put last: without it the skeleton was half made, and is made anew
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::XattrFlags;
+use tokio::runtime::Handle;
+use vault::backup::read::BackupReader;
+use vault::format::files::{Content, FileEntry};
+
+use crate::base::{Base, BaseFile, FileNumber};
+use crate::error::{Error, Result};
+use crate::fs::NUMBER_ATTRIBUTE;
+use crate::presence::Presence;
+
+/// Files up to this size are filled at once: they share extents with their neighbours, and a server opens nearly all of them.
+const SMALL_BYTES: u64 = 64 << 10;
+
+/// A skeleton that is there, and what it stands on.
+#[derive(Debug)]
+pub struct Skeleton {
+    pub base: Base,
+    pub presence: Presence,
+    pub root: PathBuf,
+}
+
+impl Skeleton {
+    /// Makes the skeleton in `home`, or takes up the one that was made there for this backup before. `owner` (user, group) gets all
+    /// files; that needs root. Blocks; not to be called on a thread of the runtime.
+    pub fn open(
+        reader: Arc<BackupReader>,
+        home: &Path,
+        owner: Option<(u32, u32)>,
+        runtime: &Handle,
+    ) -> Result<Skeleton> {
+        let id = identity(&reader);
+        let marker = home.join("complete");
+        match fs::read(&marker) {
+            Ok(found) if found == id => take_up(reader, home, &id, runtime),
+            Ok(_) => Err(Error::Foreign { path: home.display().to_string() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(reader, home, &id, owner, runtime),
+            Err(error) => Err(Error::file("read", &marker, error)),
+        }
+    }
+}
+
+fn identity(reader: &BackupReader) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&reader.vault().id());
+    hasher.update(reader.source().as_str().as_bytes());
+    hasher.update(b"\0");
+    hasher.update(reader.id().as_str().as_bytes());
+    hasher.finalize().into()
+}
+
+fn take_up(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], runtime: &Handle) -> Result<Skeleton> {
+    let base = runtime.block_on(Base::load(reader, |_, _| Ok(())))?;
+    let presence = Presence::open(&home.join("presence"), id, base.words())?;
+    Ok(Skeleton { base, presence, root: home.join("skeleton") })
+}
+
+fn make(
+    reader: Arc<BackupReader>,
+    home: &Path,
+    id: &[u8; 32],
+    owner: Option<(u32, u32)>,
+    runtime: &Handle,
+) -> Result<Skeleton> {
+    let root = home.join("skeleton");
+    if root.exists() {
+        fs::remove_dir_all(&root).map_err(|e| Error::file("remove the half-made", &root, e))?;
+    }
+    make_folder(&root, 0o700, owner)?;
+    let mut small: Vec<(PathBuf, FileNumber)> = Vec::new();
+    let base = runtime.block_on(Base::load(reader, |entry, file| {
+        let path = root.join(&entry.path);
+        make_entry(&path, entry, file, owner)?;
+        if let Some(file) = file.filter(|file| file.size <= SMALL_BYTES) {
+            small.push((path, file.number));
+        }
+        Ok(())
+    }))?;
+    let presence = Presence::create(&home.join("presence"), id, base.words())?;
+    for (path, number) in small {
+        fill(&base, &presence, &path, number)?;
+    }
+    sync(home)?;
+    presence.record(&presence.take_all()).map_err(|e| Error::file("write", &home.join("presence"), e))?;
+    put_marker(home, id)?;
+    Ok(Skeleton { base, presence, root })
+}
+
+fn make_entry(path: &Path, entry: &FileEntry, file: Option<&BaseFile>, owner: Option<(u32, u32)>) -> Result<()> {
+    match &entry.content {
+        Content::Folder => return make_folder(path, entry.mode, owner),
+        Content::Link { target } => symlink(target, path).map_err(|e| Error::file("link", path, e))?,
+        Content::File { size, .. } => {
+            let made = OpenOptions::new().write(true).create_new(true).mode(entry.mode).open(path);
+            let made = made.map_err(|e| Error::file("make", path, e))?;
+            made.set_len(*size).map_err(|e| Error::file("size", path, e))?;
+            made.set_permissions(fs::Permissions::from_mode(entry.mode))
+                .map_err(|e| Error::file("set the mode of", path, e))?;
+            if let Some(file) = file {
+                put_number(&made, path, file.number)?;
+            }
+        }
+    }
+    give(path, owner)
+}
+
+fn put_number(file: &File, path: &Path, number: FileNumber) -> Result<()> {
+    let put = rustix::fs::fsetxattr(file, NUMBER_ATTRIBUTE, &number.0.to_le_bytes(), XattrFlags::CREATE);
+    put.map_err(|error| match error {
+        rustix::io::Errno::OPNOTSUPP => {
+            let what = "its file system has no extended attributes of users".to_owned();
+            Error::Unsuitable { path: path.display().to_string(), what }
+        }
+        other => Error::file("number", path, other.into()),
+    })
+}
+
+fn make_folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> Result<()> {
+    fs::create_dir(path).map_err(|e| Error::file("make", path, e))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| Error::file("set the mode of", path, e))?;
+    give(path, owner)
+}
+
+fn give(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
+    let Some((uid, gid)) = owner else { return Ok(()) };
+    lchown(path, Some(uid), Some(gid)).map_err(|e| Error::file("change the owner of", path, e))
+}
+
+fn fill(base: &Base, presence: &Presence, path: &Path, number: FileNumber) -> Result<()> {
+    let Some(file) = base.file(number) else { return Ok(()) };
+    let data = OpenOptions::new().write(true).open(path).map_err(|e| Error::file("open", path, e))?;
+    for page in 0..file.pages() {
+        if let Some(found) = base.page(file, page)? {
+            data.write_all_at(found.bytes(), page * u64::from(file.page_size))
+                .map_err(|e| Error::file("write", path, e))?;
+        }
+        presence.set(file.bits, page);
+    }
+    Ok(())
+}
+
+/// Everything that was made reaches the disk, names and attributes too.
+fn sync(home: &Path) -> Result<()> {
+    let folder = File::open(home).map_err(|e| Error::file("open", home, e))?;
+    rustix::fs::syncfs(&folder).map_err(|e| Error::file("sync", home, e.into()))
+}
+
+fn put_marker(home: &Path, id: &[u8; 32]) -> Result<()> {
+    let (part, whole) = (home.join("complete.part"), home.join("complete"));
+    let put = || {
+        let mut file = File::create(&part)?;
+        file.write_all(id)?;
+        file.sync_all()?;
+        fs::rename(&part, &whole)?;
+        File::open(home)?.sync_all()
+    };
+    put().map_err(|e| Error::file("write", &whole, e))
+}

@@ -1,0 +1,8 @@
+//! The tree over a real vault's backup, without a kernel and through one.
+
+mod hydration;
+mod model;
+mod place;
+mod promises;
+mod skeleton;
+mod subject;
