@@ -124,8 +124,10 @@ struct BaseNode {
     syncing: Mutex<()>,
 }
 
-/// Pages that can be filled side by side in one file.
+/// Groups of neighbouring pages that can be filled side by side in one file.
 const FILLS: usize = 16;
+/// Pages of a group: those that a whole extent holds.
+const FILL_PAGES: u64 = 16;
 
 #[derive(Debug)]
 enum Handle {

@@ -5,7 +5,9 @@ use std::sync::PoisonError;
 
 use rustix::fs::FallocateFlags;
 
-use super::{Answer, Base, BaseFile, BaseNode, Caller, Errno, FILLS, Fs, Handle, Node, Opened, lock, shared};
+use super::{
+    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, Node, Opened, lock, shared,
+};
 use super::{Arc, AsFd, AtomicBool, Attributes, File, FileExt, Mode, OFlags, Ordering, OsStr};
 
 /// Flags that are the kernel's business, or ours, and not the skeleton's.
@@ -152,7 +154,7 @@ impl Fs {
             let whole = from == start && to >= start + entry.page_length(page) as u64;
             let _fill = base.fill(page);
             if !whole && !self.presence.is_present(entry.bits, page) {
-                self.fetch(data, entry, page)?;
+                self.fetch(data, entry, &[page])?;
             }
             write_all(data, piece, from)?;
             self.presence.set(entry.bits, page);
@@ -177,7 +179,7 @@ impl Fs {
         let page_size = u64::from(entry.page_size);
         if !size.is_multiple_of(page_size) {
             if !self.presence.is_present(entry.bits, size / page_size) {
-                self.fetch(data, entry, size / page_size)?;
+                self.fetch(data, entry, &[size / page_size])?;
             }
             self.sync_base(node, base)?;
         }
@@ -232,25 +234,39 @@ impl Fs {
 
     /// Puts a page, and those that came with it, into the skeleton. Returns how many.
     pub(super) fn fetch_near(&self, base: &BaseNode, data: &File, entry: &BaseFile, page: u64) -> Answer<u64> {
+        let near = self.asked(|base| base.came_along(entry, page, NEAR))?;
         let mut fetched = 0;
-        for page in self.asked(|base| base.came_along(entry, page, NEAR))? {
-            let _fill = base.fill(page);
-            if !self.presence.is_present(entry.bits, page) {
-                self.fetch(data, entry, page)?;
-                fetched += 1;
+        for group in near.chunk_by(|page, next| page / FILL_PAGES == next / FILL_PAGES) {
+            let _fill = base.fill(group[0]);
+            let absent: Vec<u64> =
+                group.iter().copied().filter(|page| !self.presence.is_present(entry.bits, *page)).collect();
+            for run in absent.chunk_by(|page, next| page + 1 == *next) {
+                self.fetch(data, entry, run)?;
             }
+            fetched += absent.len() as u64;
         }
         Ok(fetched)
     }
 
-    /// Puts a page into the skeleton. The caller holds its fill or cuts alone, and has seen that it is absent.
-    fn fetch(&self, data: &File, entry: &BaseFile, page: u64) -> Answer<()> {
-        let start = page * u64::from(entry.page_size);
-        match self.asked(|base| base.page(entry, page))? {
-            Some(found) => write_all(data, found.bytes(), start)?,
-            None => put_zeroes(data, start, entry.page_length(page))?,
+    /// Puts neighbouring pages into the skeleton in one write. The caller holds their fill or cuts alone, and has seen that they are
+    /// absent.
+    fn fetch(&self, data: &File, entry: &BaseFile, run: &[u64]) -> Answer<()> {
+        let mut bytes = Vec::with_capacity(run.len() * entry.page_size as usize);
+        let mut zeroes = true;
+        for page in run {
+            match self.asked(|base| base.page(entry, *page))? {
+                Some(found) => {
+                    zeroes = false;
+                    bytes.extend_from_slice(found.bytes());
+                }
+                None => bytes.resize(bytes.len() + entry.page_length(*page), 0),
+            }
         }
-        self.presence.set(entry.bits, page);
+        let start = run[0] * u64::from(entry.page_size);
+        if !zeroes || !is_zero(data, start, bytes.len())? {
+            write_all(data, &bytes, start)?;
+        }
+        run.iter().for_each(|page| self.presence.set(entry.bits, *page));
         Ok(())
     }
 
@@ -293,7 +309,7 @@ impl BaseNode {
     }
 
     fn fill(&self, page: u64) -> std::sync::MutexGuard<'_, ()> {
-        lock(&self.fills[(page % FILLS as u64) as usize])
+        lock(&self.fills[(page / FILL_PAGES % FILLS as u64) as usize])
     }
 }
 
@@ -310,14 +326,11 @@ fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> Answer<usize> {
     Ok(read)
 }
 
-/// Zeroes over what a write that was lost in a crash may have left; a hole stays one.
-fn put_zeroes(file: &File, offset: u64, length: usize) -> Answer<()> {
+/// Whether nothing is there: a write that was lost in a crash may have left something where the backup has zeroes.
+fn is_zero(file: &File, offset: u64, length: usize) -> Answer<bool> {
     let mut there = vec![0; length];
     read_full(file, &mut there, offset)?;
-    if there.iter().all(|byte| *byte == 0) {
-        return Ok(());
-    }
-    write_all(file, &vec![0; length], offset)
+    Ok(there.iter().all(|byte| *byte == 0))
 }
 
 fn write_all(file: &File, bytes: &[u8], offset: u64) -> Answer<()> {
