@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use vault::backup::read::{BackupReader, Segment};
+use vault::backup::read::{BackupReader, ExtentReader, Segment};
+use vault::backup::tree::Progress;
 use vault::format::files::{Content, FileEntry, SegmentRef};
 use vault::format::map::{ExtentRef, Place};
 
@@ -141,6 +142,38 @@ impl Base {
             return Err(vault::Error::malformed("an extent", "it is shorter than its pages").into());
         }
         Ok(Some(Page { raw, start, length }))
+    }
+
+    /// For reading many pages by one thread; `progress` may cancel.
+    pub fn reader(&self, progress: Arc<Progress>) -> ExtentReader {
+        ExtentReader::new(&self.reader, self.runtime.clone(), progress)
+    }
+
+    /// Tells `each` of pages as the backup has them, in the order in which they are stored; nothing of those of zeroes.
+    pub fn pages(
+        &self,
+        reader: &mut ExtentReader,
+        file: &BaseFile,
+        wanted: &[u64],
+        mut each: impl FnMut(u64, &[u8]),
+    ) -> Result<()> {
+        let mut stored = Vec::with_capacity(wanted.len());
+        for page in wanted {
+            let (map, at) = self.map(file, *page)?;
+            let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
+            stored.extend(place.get().map(|(extent, slot)| (map.extents[extent], slot, *page)));
+        }
+        stored.sort_unstable();
+        let mut of_extents = stored.chunk_by(|page, next| page.0 == next.0);
+        let read = reader.each(stored.iter().map(|(extent, ..)| *extent), |_, raw| {
+            for (_, slot, page) in of_extents.next().unwrap_or_default() {
+                let start = usize::from(*slot) * file.page_size as usize;
+                let bytes = raw.get(start..start + file.page_length(*page));
+                each(*page, bytes.ok_or_else(|| vault::Error::malformed("an extent", "it is shorter than its pages"))?);
+            }
+            Ok(())
+        });
+        Ok(read?)
     }
 
     /// Pages near `page` whose bytes came with it, itself among them: reading them costs nothing now.

@@ -37,7 +37,7 @@ mod base_files;
 mod file;
 mod names;
 
-pub use base_files::{BaseFileNode, Filled};
+pub use base_files::{BaseFileNode, Filler};
 pub use names::{Entry, SetAttributes};
 
 /// The extended attribute with the number of a file of the backup, four bytes little-endian.

@@ -1,7 +1,9 @@
 //! Brings what is still missing into the skeleton, beside those who use it: what was touched first, then the rest in the order in which
 //! the backup was written. When it is done, and nothing is open through us, the skeleton is the plain directory.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -9,8 +11,10 @@ use vault::env::Env;
 
 use crate::fs::{Answer, BaseFileNode, Fs};
 
-/// Files that are filled side by side.
+/// Pieces that are filled side by side.
 const WORKERS: usize = 2;
+/// Brought in at once by a worker, and what a pause or a limit lets through.
+const PIECE_BYTES: u64 = 4 << 20;
 /// How often a pause or a limit is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -50,36 +54,34 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
     files.sort_by_key(|file| (!file.touched(), file.number()));
     hydration.pages_total.store(files.iter().map(|file| fs.pages(file)).sum(), Ordering::Relaxed);
     hydration.pages_done.store(files.iter().map(|file| fs.present(file)).sum(), Ordering::Relaxed);
-    let (next, begun) = (AtomicUsize::new(0), env.monotonic());
-    let fill_files = || -> Answer<bool> {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if !fill(fs, file, hydration, &|| hydration.go_on(env, begun))? {
+    let pieces = Mutex::new(files.iter().flat_map(|file| pieces(fs, file)));
+    let begun = env.monotonic();
+    let work = || -> Answer<bool> {
+        let mut filler = fs.filler(Arc::default());
+        loop {
+            let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((file, pages)) = piece else { return Ok(true) };
+            if !hydration.go_on(env, begun) {
                 return Ok(false);
             }
+            let (pages, bytes) = fs.fill(file, pages, &mut filler)?;
+            hydration.pages_done.fetch_add(pages, Ordering::Relaxed);
+            hydration.bytes.fetch_add(bytes, Ordering::Relaxed);
         }
-        Ok(true)
     };
     let done = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(fill_files)).collect();
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
         let ends = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Errno::IO)));
         ends.collect::<Answer<Vec<bool>>>().map(|ends| ends.into_iter().all(|whole| whole))
     });
+    drop(pieces);
     fs.let_go_of(files);
+    fs.settle_all()?;
     done
 }
 
-fn fill(fs: &Fs, file: &BaseFileNode, hydration: &Hydration, go_on: &dyn Fn() -> bool) -> Answer<bool> {
-    for page in 0..fs.pages(file) {
-        if fs.is_present(file, page) {
-            continue;
-        }
-        if !go_on() {
-            return Ok(false);
-        }
-        let filled = fs.fill(file, page)?;
-        hydration.pages_done.fetch_add(filled.pages, Ordering::Relaxed);
-        hydration.bytes.fetch_add(filled.bytes, Ordering::Relaxed);
-    }
-    fs.settle(file)?;
-    Ok(true)
+/// A file in parts of `PIECE_BYTES`.
+fn pieces<'f>(fs: &Fs, file: &'f BaseFileNode) -> impl Iterator<Item = (&'f BaseFileNode, Range<u64>)> + use<'f> {
+    let (pages, step) = (fs.pages(file), (PIECE_BYTES / fs.page_size(file)).max(1));
+    (0..pages).step_by(step as usize).map(move |first| (file, first..pages.min(first + step)))
 }

@@ -17,6 +17,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -53,7 +54,10 @@ impl Bits {
 pub struct Presence {
     file: File,
     present: Vec<AtomicU64>,
+    /// What is durable.
     recorded: Vec<AtomicU64>,
+    /// What was put into the file, durable or not yet.
+    put: Mutex<Vec<u64>>,
 }
 
 /// Words as they were before the data was made durable; `record` puts them.
@@ -79,7 +83,7 @@ impl Presence {
         };
         write().map_err(|e| Error::file("write", path, e))?;
         let zeroes = || (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok(Presence { file, present: zeroes(), recorded: zeroes() })
+        Ok(Presence { file, present: zeroes(), recorded: zeroes(), put: Mutex::new(vec![0; words as usize]) })
     }
 
     /// The record that is there; another backup's is refused.
@@ -95,7 +99,7 @@ impl Presence {
         file.read_exact_at(&mut bytes, HEAD_LENGTH).map_err(|e| Error::file("read", path, e))?;
         let words = || bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
         let (present, recorded) = (words().map(AtomicU64::new).collect(), words().map(AtomicU64::new).collect());
-        Ok(Presence { file, present, recorded })
+        Ok(Presence { file, present, recorded, put: Mutex::new(words().collect()) })
     }
 
     pub fn is_present(&self, bits: Bits, page: u64) -> bool {
@@ -140,18 +144,23 @@ impl Presence {
         Taken(words.filter(|(at, word)| self.recorded[*at].load(Ordering::Acquire) != *word).collect())
     }
 
-    /// Makes the record durable. One caller at a time for the same file.
+    /// Makes the record durable. What others record at the same time is never taken back.
     pub fn record(&self, taken: &Taken) -> io::Result<()> {
         if taken.is_empty() {
             return Ok(());
         }
-        for run in taken.0.chunk_by(|(at, _), (next, _)| at + 1 == *next) {
-            let bytes: Vec<u8> = run.iter().flat_map(|(_, word)| word.to_le_bytes()).collect();
-            self.file.write_all_at(&bytes, HEAD_LENGTH + run[0].0 as u64 * 8)?;
+        {
+            let mut put = self.put.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.0.iter().for_each(|(at, word)| put[*at] |= word);
+            for run in taken.0.chunk_by(|(at, _), (next, _)| at + 1 == *next) {
+                let (first, last) = (run[0].0, run[run.len() - 1].0);
+                let bytes: Vec<u8> = put[first..=last].iter().flat_map(|word| word.to_le_bytes()).collect();
+                self.file.write_all_at(&bytes, HEAD_LENGTH + first as u64 * 8)?;
+            }
         }
         self.file.sync_data()?;
         for (at, word) in &taken.0 {
-            self.recorded[*at].store(*word, Ordering::Release);
+            self.recorded[*at].fetch_or(*word, Ordering::AcqRel);
         }
         Ok(())
     }

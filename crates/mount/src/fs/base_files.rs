@@ -1,12 +1,15 @@
 //! The files of the backup that still have a name, for those who bring them in.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::FileType;
+use vault::backup::read::ExtentReader;
+use vault::backup::tree::Progress;
 
-use super::{Answer, BaseNode, Errno, FileNumber, Fs, Node, ROOT, shared};
+use super::{Answer, BaseNode, Errno, FILL_PAGES, FileNumber, Fs, Node, ROOT, shared};
 
 /// A file of the backup, wherever it is now.
 #[derive(Debug)]
@@ -14,11 +17,11 @@ pub struct BaseFileNode {
     node: Arc<Node>,
 }
 
-/// What came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filled {
-    pub pages: u64,
-    pub bytes: u64,
+/// Brings many pages in, for one thread. Holds as many bytes as it is asked for at once.
+#[derive(Debug)]
+pub struct Filler {
+    reader: ExtentReader,
+    buffer: Vec<u8>,
 }
 
 impl BaseFileNode {
@@ -68,6 +71,10 @@ impl Fs {
         files.into_iter().for_each(|file| self.let_go(file.node));
     }
 
+    pub fn page_size(&self, file: &BaseFileNode) -> u64 {
+        file.base().and_then(|base| self.entry(base)).map_or(1, |entry| u64::from(entry.page_size))
+    }
+
     pub fn pages(&self, file: &BaseFileNode) -> u64 {
         file.base().and_then(|base| self.entry(base)).map_or(0, |entry| entry.pages())
     }
@@ -76,21 +83,43 @@ impl Fs {
         file.base().and_then(|base| self.entry(base)).map_or(0, |entry| self.presence.count(entry.bits))
     }
 
-    pub fn is_present(&self, file: &BaseFileNode, page: u64) -> bool {
-        file.base().and_then(|base| self.entry(base)).is_ok_and(|entry| self.presence.is_present(entry.bits, page))
+    /// `progress` may cancel.
+    pub fn filler(&self, progress: Arc<Progress>) -> Filler {
+        Filler { reader: self.base.reader(progress), buffer: Vec::new() }
     }
 
-    /// Brings a page in, and what comes with it.
-    pub fn fill(&self, file: &BaseFileNode, page: u64) -> Answer<Filled> {
+    /// Brings in what is missing of a range of pages. Returns how many pages, and how many bytes of them.
+    pub fn fill(&self, file: &BaseFileNode, pages: Range<u64>, filler: &mut Filler) -> Answer<(u64, u64)> {
         let base = file.base()?;
         let _shared = shared(&base.cutting);
         let entry = self.entry(base)?;
-        let pages = self.fetch_near(base, base.data(&file.node)?, entry, page)?;
-        Ok(Filled { pages, bytes: pages * u64::from(entry.page_size) })
+        let page_size = entry.page_size as usize;
+        let absent = self.absent(entry, pages.clone());
+        let (first, Filler { reader, buffer }) = (pages.start, filler);
+        buffer.clear();
+        buffer.resize((pages.end - first) as usize * page_size, 0);
+        let at = |page: u64| (page - first) as usize * page_size;
+        self.asked(|base| {
+            base.pages(reader, entry, &absent, |page, bytes| buffer[at(page)..][..bytes.len()].copy_from_slice(bytes))
+        })?;
+        for group in absent.chunk_by(|page, next| page / FILL_PAGES == next / FILL_PAGES) {
+            let _fill = base.fill(group[0]);
+            let group = self.still_absent(entry, group);
+            // Zeroes stay holes.
+            let zero = |page: u64| buffer[at(page)..][..page_size].iter().all(|byte| *byte == 0);
+            for run in group.chunk_by(|page, next| page + 1 == *next && zero(*page) == zero(*next)) {
+                let last = run[run.len() - 1];
+                let bytes = &buffer[at(run[0])..at(last) + entry.page_length(last)];
+                self.put(base.data(&file.node)?, entry, run, bytes)?;
+            }
+        }
+        Ok((absent.len() as u64, absent.len() as u64 * page_size as u64))
     }
 
-    /// Makes durable what is there, and the record of it.
-    pub fn settle(&self, file: &BaseFileNode) -> Answer<()> {
-        self.sync_base(&file.node, file.base()?)
+    /// Makes durable what is there of all files, and the record of it.
+    pub fn settle_all(&self) -> Answer<()> {
+        let taken = self.presence.take_all();
+        rustix::fs::syncfs(self.node(ROOT)?.open(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY)?)?;
+        self.presence.record(&taken).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }

@@ -118,7 +118,7 @@ impl Fs {
         let absent = self.absent(entry, entry.pages_of(offset, length as u64));
         let data = base.data(node)?;
         if self.way.keep {
-            absent.iter().try_for_each(|page| self.fetch_near(base, data, entry, *page).map(drop))?;
+            absent.iter().try_for_each(|page| self.fetch_near(base, data, entry, *page))?;
         }
         let read = read_full(data, &mut bytes, offset)?;
         bytes.truncate(read);
@@ -228,43 +228,46 @@ impl Fs {
         self.base.file(base.number).ok_or(Errno::IO)
     }
 
-    fn absent(&self, entry: &BaseFile, pages: Range<u64>) -> Vec<u64> {
+    pub(super) fn absent(&self, entry: &BaseFile, pages: Range<u64>) -> Vec<u64> {
         pages.filter(|page| !self.presence.is_present(entry.bits, *page)).collect()
     }
 
-    /// Puts a page, and those that came with it, into the skeleton. Returns how many.
-    pub(super) fn fetch_near(&self, base: &BaseNode, data: &File, entry: &BaseFile, page: u64) -> Answer<u64> {
+    pub(super) fn still_absent(&self, entry: &BaseFile, pages: &[u64]) -> Vec<u64> {
+        pages.iter().copied().filter(|page| !self.presence.is_present(entry.bits, *page)).collect()
+    }
+
+    /// Puts a page, and those that came with it, into the skeleton.
+    fn fetch_near(&self, base: &BaseNode, data: &File, entry: &BaseFile, page: u64) -> Answer<()> {
         let near = self.asked(|base| base.came_along(entry, page, NEAR))?;
-        let mut fetched = 0;
         for group in near.chunk_by(|page, next| page / FILL_PAGES == next / FILL_PAGES) {
             let _fill = base.fill(group[0]);
-            let absent: Vec<u64> =
-                group.iter().copied().filter(|page| !self.presence.is_present(entry.bits, *page)).collect();
+            let absent = self.still_absent(entry, group);
             for run in absent.chunk_by(|page, next| page + 1 == *next) {
                 self.fetch(data, entry, run)?;
             }
-            fetched += absent.len() as u64;
         }
-        Ok(fetched)
+        Ok(())
     }
 
     /// Puts neighbouring pages into the skeleton in one write. The caller holds their fill or cuts alone, and has seen that they are
     /// absent.
     fn fetch(&self, data: &File, entry: &BaseFile, run: &[u64]) -> Answer<()> {
         let mut bytes = Vec::with_capacity(run.len() * entry.page_size as usize);
-        let mut zeroes = true;
         for page in run {
             match self.asked(|base| base.page(entry, *page))? {
-                Some(found) => {
-                    zeroes = false;
-                    bytes.extend_from_slice(found.bytes());
-                }
+                Some(found) => bytes.extend_from_slice(found.bytes()),
                 None => bytes.resize(bytes.len() + entry.page_length(*page), 0),
             }
         }
+        self.put(data, entry, run, &bytes)
+    }
+
+    /// Puts the bytes of neighbouring pages; as for `fetch`.
+    pub(super) fn put(&self, data: &File, entry: &BaseFile, run: &[u64], bytes: &[u8]) -> Answer<()> {
         let start = run[0] * u64::from(entry.page_size);
+        let zeroes = bytes.iter().all(|byte| *byte == 0);
         if !zeroes || !is_zero(data, start, bytes.len())? {
-            write_all(data, &bytes, start)?;
+            write_all(data, bytes, start)?;
         }
         run.iter().for_each(|page| self.presence.set(entry.bits, *page));
         Ok(())
@@ -290,7 +293,7 @@ impl Fs {
     }
 
     /// Asks the vault. What it cannot give is an error for this page only.
-    fn asked<T>(&self, ask: impl Fn(&Base) -> crate::Result<T>) -> Answer<T> {
+    pub(super) fn asked<T>(&self, ask: impl FnOnce(&Base) -> crate::Result<T>) -> Answer<T> {
         ask(&self.base).map_err(|error| {
             self.failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "a page could not be read from the vault");
@@ -308,7 +311,7 @@ impl BaseNode {
         Ok(self.data.get_or_init(|| file))
     }
 
-    fn fill(&self, page: u64) -> std::sync::MutexGuard<'_, ()> {
+    pub(super) fn fill(&self, page: u64) -> std::sync::MutexGuard<'_, ()> {
         lock(&self.fills[(page / FILL_PAGES % FILLS as u64) as usize])
     }
 }

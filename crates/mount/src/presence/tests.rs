@@ -49,6 +49,18 @@ fn what_was_not_recorded_is_not_there_after_a_crash() {
 }
 
 #[test]
+fn an_older_record_put_later_takes_nothing_back() {
+    let (folder, presence) = created();
+    presence.set(FIRST, 1);
+    let older = presence.take_all();
+    presence.set(FIRST, 2);
+    presence.record(&presence.take(FIRST)).unwrap();
+    presence.record(&older).unwrap();
+    assert_eq!(pages(&reopened(&folder), FIRST), [1, 2]);
+    assert!(presence.take_all().is_empty());
+}
+
+#[test]
 fn from_a_page_on_means_to_the_end_and_not_beyond() {
     for first in [0, 1, 63, 64, 65, 69, 70, 200] {
         let (_folder, presence) = created();

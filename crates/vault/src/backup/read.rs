@@ -10,6 +10,10 @@ use crate::format::sealed::{Class, Kind};
 use crate::names::{BackupId, Name, PackId, SourceName};
 use crate::vault::{Vault, parse_head};
 
+mod extents;
+
+pub use extents::ExtentReader;
+
 #[derive(Debug)]
 pub struct BackupReader {
     vault: Vault,

@@ -7,7 +7,7 @@
 //! With `delta`, what is there is read and hashed first, only pages that differ are written, and files that the backup does not
 //! have are removed. The caller makes sure that the folder is his to change.
 //!
-//! Memory: per worker one slice, its share of a page map, and `slice::FETCH_MAX` bytes of extents twice.
+//! Memory: per worker one slice, its share of a page map, and what `ExtentReader` holds.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -23,7 +23,6 @@ use super::read::BackupReader;
 use super::tree::Progress;
 use crate::error::{Error, Result};
 use crate::format::files::{Content, FileEntry, SegmentRef};
-use crate::format::sealed::Class;
 
 mod slice;
 
@@ -338,6 +337,3 @@ fn remove_extra_in(folder: &Path, kept: &HashSet<[u8; 16]>, keep: &dyn Fn(&Path)
     }
     Ok(removed)
 }
-
-/// For readers of one page: the extent's raw bytes are fetched with this class.
-pub(crate) const PAGES: Class = Class::Pages;

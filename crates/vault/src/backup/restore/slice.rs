@@ -1,26 +1,19 @@
-//! Fills one slice of a file: which pages are wanted, where they are stored, fetched in long reads, written where they belong.
+//! Fills one slice of a file: which pages are wanted, and written where they belong.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
-use super::{PAGES, file_error};
-use crate::backup::read::{BackupReader, Segment};
+use super::file_error;
+use crate::backup::read::{BackupReader, ExtentReader, Segment};
 use crate::backup::tree::Progress;
 use crate::error::{Error, Result};
 use crate::format::map::ExtentRef;
-use crate::format::sealed::{Opener, page_hash};
-use crate::names::{Name, PackId};
+use crate::format::sealed::page_hash;
 
-/// Bytes fetched from the store in one read at most.
-const FETCH_MAX: u64 = 4 << 20;
-/// Unwanted bytes between two wanted extents that are read along rather than asked around.
-const FETCH_GAP: u64 = 64 << 10;
 const READ_BLOCK: usize = 1 << 20;
 /// Bytes written in one call at most. Longer writes made the kernel look for memory that it had given back to the host.
 const WRITE_MAX: usize = 128 << 10;
@@ -44,32 +37,11 @@ struct Wanted {
     page: usize,
 }
 
-/// A stretch of a pack that is fetched at once, and the pages wanted of it.
-#[derive(Debug)]
-struct Fetch {
-    pack: PackId,
-    start: u64,
-    end: u64,
-    wanted: Vec<Wanted>,
-}
-
-/// An extent and its raw pages.
-type OpenedExtent = (ExtentRef, Arc<Vec<u8>>);
-
-/// What a fetch will bring: bytes of a pack, or an extent that was at hand when it began.
-enum Coming {
-    Bytes(JoinHandle<Result<Bytes>>),
-    Opened(OpenedExtent),
-}
-
 pub(super) struct Filler<'a> {
     reader: &'a Arc<BackupReader>,
-    runtime: Handle,
+    extents: ExtentReader,
     delta: bool,
     progress: Arc<Progress>,
-    /// The opener of the pack last used, and the extent last opened: neighbours in small files share both.
-    opener: Option<(PackId, Opener)>,
-    extent: Option<OpenedExtent>,
     /// The slice, as far as it is to be written: pages come in the order of packs, and go in long writes.
     buffer: Vec<u8>,
 }
@@ -81,7 +53,8 @@ impl<'a> Filler<'a> {
         delta: bool,
         progress: Arc<Progress>,
     ) -> Filler<'a> {
-        Filler { reader, runtime, delta, progress, opener: None, extent: None, buffer: Vec::new() }
+        let extents = ExtentReader::new(reader, runtime, progress.clone());
+        Filler { reader, extents, delta, progress, buffer: Vec::new() }
     }
 
     /// Returns the file and the number of pages written.
@@ -89,46 +62,13 @@ impl<'a> Filler<'a> {
         self.progress.check()?;
         let file = OpenOptions::new().read(true).write(true).open(&slice.path);
         let file = file.map_err(|e| file_error("open", &slice.path, e))?;
-        let (wanted, zeroed) = self.wanted(slice, &file)?;
-        let written = wanted.len() as u64 + zeroed;
+        let (mut wanted, zeroed) = self.wanted(slice, &file)?;
+        self.gather(slice, &mut wanted)?;
         let mut pages: Vec<usize> = wanted.iter().map(|wanted| wanted.page).collect();
-        let mut fetches = plan_fetches(wanted).into_iter();
-        let mut next = fetches.next().map(|fetch| self.begin(fetch));
-        while let Some((fetch, coming)) = next.take() {
-            next = fetches.next().map(|fetch| self.begin(fetch));
-            let bytes = match coming {
-                Coming::Opened(extent) => {
-                    self.extent = Some(extent);
-                    Bytes::new()
-                }
-                Coming::Bytes(handle) => {
-                    self.runtime.block_on(handle).map_err(|e| Error::Internal(e.to_string()))??
-                }
-            };
-            self.progress.moved(bytes.len() as u64);
-            self.progress.check()?;
-            self.gather(slice, &fetch, &bytes)?;
-        }
         pages.sort_unstable();
         self.write(slice, &file, &pages)?;
         self.progress.done(slice.length);
-        Ok((file, written))
-    }
-
-    /// Starts a fetch in the background; none when the one extent it wants is at hand.
-    fn begin(&self, fetch: Fetch) -> (Fetch, Coming) {
-        if let Some(opened) = &self.extent
-            && fetch.wanted.iter().all(|wanted| wanted.extent == opened.0)
-        {
-            return (fetch, Coming::Opened(opened.clone()));
-        }
-        let (vault, range) = (self.reader.vault().clone(), fetch.start..fetch.end);
-        let name = Name::Pack(fetch.pack);
-        let handle = self.runtime.spawn(async move {
-            let bytes = vault.store().get_range(&name.to_string(), range).await;
-            bytes.map_err(|error| crate::vault::missing_is_damage(&name, error))
-        });
-        (fetch, Coming::Bytes(handle))
+        Ok((file, pages.len() as u64 + zeroed))
     }
 
     /// The pages to write, and how many pages of zeroes had to be written over something else.
@@ -178,25 +118,23 @@ impl<'a> Filler<'a> {
         Ok(differing)
     }
 
-    /// Puts the pages wanted of a fetch where they belong in the buffer.
-    fn gather(&mut self, slice: &Slice, fetch: &Fetch, bytes: &Bytes) -> Result<()> {
+    /// Puts the pages wanted where they belong in the buffer.
+    fn gather(&mut self, slice: &Slice, wanted: &mut [Wanted]) -> Result<()> {
         let page_size = slice.segment.map.page_size as usize;
         let length = (slice.length as usize).next_multiple_of(page_size);
         if self.buffer.len() < length {
             self.buffer.resize(length, 0);
         }
-        let mut rest = fetch.wanted.as_slice();
-        while let Some(first) = rest.first() {
-            let same_extent = rest.iter().take_while(|wanted| wanted.extent == first.extent).count();
-            let (pages, others) = rest.split_at(same_extent);
-            rest = others;
-            let raw = self.open(first.extent, fetch, bytes)?;
-            for wanted in pages {
-                let page = page_of(&raw, wanted.slot, page_size, &slice.path)?;
-                self.buffer[wanted.page * page_size..][..page_size].copy_from_slice(page);
+        wanted.sort_unstable_by_key(|wanted| (wanted.extent, wanted.page));
+        let mut of_extents = wanted.chunk_by(|page, next| page.extent == next.extent);
+        let buffer = &mut self.buffer;
+        self.extents.each(wanted.iter().map(|wanted| wanted.extent), |_, raw| {
+            for wanted in of_extents.next().unwrap_or_default() {
+                let page = page_of(raw, wanted.slot, page_size, &slice.path)?;
+                buffer[wanted.page * page_size..][..page_size].copy_from_slice(page);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Writes the pages (ascending) out of the buffer; neighbours go in one call.
@@ -211,26 +149,6 @@ impl<'a> Filler<'a> {
         Ok(())
     }
 
-    /// The raw pages of an extent: the one opened last, or out of what was fetched.
-    fn open(&mut self, extent: ExtentRef, fetch: &Fetch, bytes: &Bytes) -> Result<Arc<Vec<u8>>> {
-        if let Some((at_hand, raw)) = &self.extent
-            && *at_hand == extent
-        {
-            return Ok(raw.clone());
-        }
-        let start = (u64::from(extent.offset) - fetch.start) as usize;
-        let frame = bytes.get(start..start + extent.length as usize);
-        let frame = frame.ok_or_else(|| Error::Internal("an extent was not fetched".into()))?;
-        let name = Name::Pack(extent.pack);
-        if self.opener.as_ref().is_none_or(|(pack, _)| *pack != extent.pack) {
-            self.opener = Some((extent.pack, Opener::for_pack(self.reader.vault().keys(), &name)));
-        }
-        let (_, opener) = self.opener.as_mut().ok_or_else(|| Error::Internal("no opener".into()))?;
-        let raw = Arc::new(opener.open(u64::from(extent.offset), frame, PAGES)?);
-        self.extent = Some((extent, raw.clone()));
-        Ok(raw)
-    }
-
     /// Writes from a page of the slice on; the padding of a file's last page is left out.
     fn write_at(&self, slice: &Slice, file: &File, page: usize, bytes: &[u8]) -> Result<()> {
         let from = page as u64 * u64::from(slice.segment.map.page_size);
@@ -238,32 +156,6 @@ impl<'a> Filler<'a> {
         let written = file.write_all_at(&bytes[..length], slice.offset + from);
         written.map_err(|e| file_error("write", &slice.path, e))
     }
-}
-
-/// Orders pages by where they are stored, and joins neighbouring extents into long reads.
-fn plan_fetches(mut wanted: Vec<Wanted>) -> Vec<Fetch> {
-    wanted.sort_by_key(|wanted| (wanted.extent.pack, wanted.extent.offset, wanted.page));
-    let mut fetches: Vec<Fetch> = Vec::new();
-    for wanted in wanted {
-        let range = wanted.extent.range();
-        match fetches.last_mut() {
-            Some(fetch)
-                if fetch.pack == wanted.extent.pack
-                    && range.start <= fetch.end + FETCH_GAP
-                    && range.end.saturating_sub(fetch.start) <= FETCH_MAX =>
-            {
-                fetch.end = fetch.end.max(range.end);
-                fetch.wanted.push(wanted);
-            }
-            _ => fetches.push(Fetch {
-                pack: wanted.extent.pack,
-                start: range.start,
-                end: range.end,
-                wanted: vec![wanted],
-            }),
-        }
-    }
-    fetches
 }
 
 /// One page of an opened extent.
