@@ -4,10 +4,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod instance;
 mod operation;
 mod restore;
 mod source;
 
+pub use instance::{
+    CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
+};
 pub use operation::{Operation, OperationKind, OperationStatus, Progress};
 pub use restore::{RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
 pub use source::{
@@ -39,6 +43,9 @@ pub struct Status {
     pub now: Timestamp,
     pub vault: String,
     pub sources: Vec<SourceView>,
+    /// What is open and looked after.
+    #[serde(default)]
+    pub instances: Vec<InstanceView>,
     /// Operations that run now.
     pub operations: Vec<Operation>,
 }

@@ -12,6 +12,8 @@ pub enum OperationKind {
     Restore,
     Check,
     Expire,
+    Clone,
+    Peek,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

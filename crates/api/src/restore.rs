@@ -43,6 +43,12 @@ pub struct RestoreAsk {
     /// Operating system user that owns the files, when the daemon is root.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Usable at once: the files are fetched when they are touched, and all of them behind.
+    #[serde(default)]
+    pub open: bool,
+    /// Bytes a second that are fetched behind; 0 is no limit.
+    #[serde(default)]
+    pub limit: u64,
 }
 
 /// What a restore would do. Nothing has been touched.
@@ -103,6 +109,9 @@ pub struct RestoreReport {
     pub findings: Vec<String>,
     pub promoted: bool,
     pub not_covered: Vec<String>,
+    /// The name under which it is looked after until everything is fetched.
+    #[serde(default)]
+    pub instance: Option<String>,
     /// In order; the last is the total.
     pub durations: Vec<StepSeconds>,
     /// The same for people.

@@ -1,5 +1,6 @@
 //! What can be typed. The help, the completions and the man pages all come from these definitions. Nothing is decided here.
 
+mod instance;
 mod restore;
 mod vault;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use instance::{CloneArgs, CloneCommand, ClonesArgs, DetachArgs, NewCloneArgs, PeekArgs, size};
 pub use restore::{RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
@@ -57,6 +59,15 @@ pub enum Command {
     Backup(BackupArgs),
     /// Restore a moment into a new data directory and start a server on it
     Restore(RestoreArgs),
+    /// Open a moment as a writable server of its own, in seconds; and what becomes of such clones
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Clone(CloneArgs),
+    /// What was opened and is looked after
+    Clones(ClonesArgs),
+    /// Look at a moment: runs SQL on it, or opens psql, and leaves nothing behind
+    Peek(PeekArgs),
+    /// Turn a restore that was opened at once into a plain directory, when all of it is present
+    Detach(DetachArgs),
     /// Check that what is in the vault is complete and readable
     Check(CheckArgs),
     /// Remove backups that no rule keeps
@@ -74,6 +85,9 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual, or write all manual pages into a folder
     Man(ManArgs),
+    /// Serves one mount; started by the daemon
+    #[command(hide = true)]
+    MountServe(MountServeArgs),
     /// Asks a running restore for one log file; called by PostgreSQL
     #[command(hide = true)]
     WalFetch(WalFetchArgs),
@@ -239,6 +253,11 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// Writes one page per command here
     pub folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MountServeArgs {
+    pub home: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use api::{
-    BackupAsk, CheckAsk, ErrorBody, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
-    SourceView, Status, TimelineView,
+    BackupAsk, CheckAsk, CloneAsk, ErrorBody, ExpireAsk, InstanceView, Operation, PeekAsk, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, SourceView, SqlAnswer, SqlAsk, Status, TimelineView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -59,6 +59,50 @@ impl Client {
 
     pub async fn restore(&self, name: &str, ask: &RestoreAsk) -> Answer<Operation> {
         self.post(&["sources", name, "restores"], ask).await
+    }
+
+    pub async fn clone_source(&self, name: &str, ask: &CloneAsk) -> Answer<Operation> {
+        self.post(&["sources", name, "clones"], ask).await
+    }
+
+    pub async fn peek(&self, name: &str, ask: &PeekAsk) -> Answer<Operation> {
+        self.post(&["sources", name, "peeks"], ask).await
+    }
+
+    pub async fn instances(&self) -> Answer<Vec<InstanceView>> {
+        self.get(&["instances"]).await
+    }
+
+    pub async fn instance(&self, name: &str) -> Answer<InstanceView> {
+        self.get(&["instances", name]).await
+    }
+
+    pub async fn remove_instance(&self, name: &str) -> Answer<()> {
+        self.forget(Method::DELETE, &["instances", name], None::<&()>).await
+    }
+
+    pub async fn start_instance(&self, name: &str) -> Answer<InstanceView> {
+        self.post(&["instances", name, "start"], &()).await
+    }
+
+    pub async fn stop_instance(&self, name: &str) -> Answer<InstanceView> {
+        self.post(&["instances", name, "stop"], &()).await
+    }
+
+    pub async fn reset_instance(&self, name: &str) -> Answer<Operation> {
+        self.post(&["instances", name, "reset"], &()).await
+    }
+
+    pub async fn detach_instance(&self, name: &str) -> Answer<()> {
+        self.forget(Method::POST, &["instances", name, "detach"], None::<&()>).await
+    }
+
+    pub async fn keep_instance(&self, name: &str) -> Answer<()> {
+        self.forget(Method::POST, &["instances", name, "keep"], None::<&()>).await
+    }
+
+    pub async fn sql(&self, name: &str, ask: &SqlAsk) -> Answer<Vec<SqlAnswer>> {
+        self.post(&["instances", name, "sql"], ask).await
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

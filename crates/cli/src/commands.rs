@@ -2,10 +2,14 @@
 
 mod backup;
 mod check;
+mod clone;
 mod completions;
+mod detach;
 mod expire;
 mod init;
 mod man;
+mod mount_serve;
+mod peek;
 mod pin;
 mod protect;
 mod recover;
@@ -31,7 +35,9 @@ pub fn run(command: Command, around: &Surroundings) -> Outcome {
         Command::WalFetch(args) => Ok(wal_fetch::run(&args.socket, &args.name, &args.dest)),
         other => {
             let mut runtime = match other {
-                Command::Serve(_) | Command::Recover(_) => tokio::runtime::Builder::new_multi_thread(),
+                Command::Serve(_) | Command::Recover(_) | Command::MountServe(_) => {
+                    tokio::runtime::Builder::new_multi_thread()
+                }
                 _ => tokio::runtime::Builder::new_current_thread(),
             };
             let runtime = runtime.enable_all().build().map_err(|error| Failure::internal("no runtime", error))?;
@@ -44,12 +50,17 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
     match command {
         Command::Init(args) => init::run(&args, around).await,
         Command::Serve(args) => serve::run(&args, around).await,
+        Command::MountServe(args) => mount_serve::run(&args, around).await,
         Command::Protect(args) => protect::run(&args, around).await,
         Command::Unprotect(args) => unprotect::run(&args, around).await,
         Command::Status(args) => status::run(&args, around).await,
         Command::Timeline(args) => timeline::run(&args, around).await,
         Command::Backup(args) => backup::run(&args, around).await,
         Command::Restore(args) => restore::run(&args, around).await,
+        Command::Clone(args) => clone::run(&args, around).await,
+        Command::Clones(args) => clone::list(&args, around).await,
+        Command::Peek(args) => peek::run(&args, around).await,
+        Command::Detach(args) => detach::run(&args, around).await,
         Command::Check(args) => check::run(&args, around).await,
         Command::Expire(args) => expire::run(&args, around).await,
         Command::Pin(args) => pin::pin(&args, around).await,

@@ -5,11 +5,13 @@ pub mod backup;
 pub mod check;
 pub mod errors;
 pub mod expire;
+pub mod instance;
 pub mod keys;
 pub mod progress;
 pub mod protect;
 pub mod restore;
 pub mod status;
+pub mod table;
 pub mod timeline;
 pub mod units;
 

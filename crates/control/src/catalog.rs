@@ -7,6 +7,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use crate::error::{Error, Result};
 
+mod instances;
+
+pub(crate) use instances::InstanceRow;
+
 /// Operations remembered.
 const OPERATIONS_LISTED: i64 = 200;
 

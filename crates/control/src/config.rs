@@ -27,6 +27,9 @@ pub struct Config {
     pub key_file: PathBuf,
     pub data_folder: PathBuf,
     pub socket: PathBuf,
+    /// Where clones and such lie; beside the data folder when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_folder: Option<PathBuf>,
     #[serde(default)]
     pub s3: S3Ask,
     #[serde(default)]
@@ -73,12 +76,19 @@ impl Config {
         Config::parse(&text).map_err(|what| Error::Config { path: path.display().to_string(), what })
     }
 
+    /// Other users' servers run below, so it is not in the data folder, which only we may enter.
+    pub fn instance_folder(&self) -> PathBuf {
+        let beside = || PathBuf::from(format!("{}.instances", self.data_folder.display()));
+        self.instance_folder.clone().unwrap_or_else(beside)
+    }
+
     fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
         let rules = [
             (config.key_file.is_absolute(), "key_file must be an absolute path"),
             (config.data_folder.is_absolute(), "data_folder must be an absolute path"),
             (config.socket.is_absolute(), "socket must be an absolute path"),
+            (config.instance_folder().is_absolute(), "instance_folder must be an absolute path"),
             ((1..=64).contains(&config.backup.workers), "backup.workers must be 1 to 64"),
             ((1..=19).contains(&config.backup.zstd_level), "backup.zstd_level must be 1 to 19"),
             ((10..=60_000).contains(&config.log.interval_ms), "log.interval_ms must be 10 to 60000"),

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::init::make_folder;
+use crate::instances::{self, Turns};
 use crate::open::{VaultAsk, open_vault};
 use crate::operation::{self, Running};
 use crate::source::Source;
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) catalog: Catalog,
     pub(crate) running: Running,
+    pub(crate) turns: Turns,
     sources: Mutex<BTreeMap<String, Source>>,
     slot_risks: Mutex<BTreeMap<String, ConditionView>>,
     /// Held as long as the daemon lives.
@@ -53,8 +55,10 @@ pub async fn serve(config: &Path, host: Host, shutdown: impl Future<Output = ()>
     let config = Config::load(config)?;
     let daemon = Daemon::start(config, host).await?;
     let watching = tokio::spawn(conditions::watch(daemon.clone()));
+    let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
     let served = crate::http::serve(&daemon, shutdown).await;
     watching.abort();
+    keeping.abort();
     daemon.stop().await;
     served
 }
@@ -73,6 +77,7 @@ impl Daemon {
             vault,
             catalog,
             running: Running::default(),
+            turns: Turns::default(),
             sources: Mutex::default(),
             slot_risks: Mutex::default(),
             _lock: lock,

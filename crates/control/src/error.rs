@@ -14,6 +14,8 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3012", Kind::Refused, "an operation of this kind already runs for the source"),
     code("RK-3013", Kind::Input, "the request makes no sense"),
     code("RK-3014", Kind::Refused, "the server cannot be protected as it is set up"),
+    code("RK-3015", Kind::Refused, "an instance of that name is there already"),
+    code("RK-3016", Kind::Refused, "something else is being done with the instance"),
     code("RK-3020", Kind::Internal, "the catalog failed"),
     code("RK-3021", Kind::Unavailable, "the daemon ended while the operation ran"),
     code("RK-3030", Kind::Input, "no credentials for the object store were found"),
@@ -42,6 +44,10 @@ pub enum Error {
     Unknown { what: &'static str, name: String },
     #[error("{0} is protected already")]
     Taken(String),
+    #[error("there is an instance {0} already")]
+    TakenInstance(String),
+    #[error("something else is being done with {0}")]
+    BusyInstance(String),
     #[error("{kind} of {source_name} runs already as operation {id}")]
     Busy { kind: &'static str, source_name: String, id: String },
     #[error("{0}")]
@@ -67,6 +73,8 @@ impl Error {
             Error::Unknown { .. } => "RK-3010",
             Error::Taken(_) => "RK-3011",
             Error::Busy { .. } => "RK-3012",
+            Error::TakenInstance(_) => "RK-3015",
+            Error::BusyInstance(_) => "RK-3016",
             Error::Ask(_) => "RK-3013",
             Error::Catalog(_) | Error::Migrate(_) => "RK-3020",
             Error::DaemonEnded => "RK-3021",
@@ -95,6 +103,9 @@ impl Error {
             Error::Unknown { what: "source", .. } => "see `rekindle status` for the names".into(),
             Error::Unknown { what: "backup", .. } => "see `rekindle timeline NAME` for the backups there are".into(),
             Error::Taken(_) => "choose another name, or remove that one with `rekindle unprotect`".into(),
+            Error::Unknown { what: "instance", .. } => "see `rekindle clones` for the names".into(),
+            Error::TakenInstance(_) => "choose another name, or remove that one with `rekindle clone rm`".into(),
+            Error::BusyInstance(_) => "wait a moment and try again".into(),
             Error::Busy { .. } => "wait for it, or cancel it".into(),
             Error::DaemonEnded => "nothing half-done counts; start it again".into(),
             Error::NoCredentials(_) => {
@@ -131,7 +142,7 @@ impl Error {
 /// All codes of the product, for `docs/errors.md`: code, kind, exit code, HTTP status, meaning.
 pub fn error_table() -> String {
     let mut out = String::from("| code | kind | exit | HTTP | meaning |\n|---|---|---|---|---|\n");
-    for row in [vault::error::CODES, engine::error::CODES, CODES].concat() {
+    for row in [vault::error::CODES, engine::error::CODES, CODES, engine::mount::error::CODES].concat() {
         let kind = row.kind;
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} |\n",

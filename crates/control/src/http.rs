@@ -12,6 +12,7 @@ use tokio::net::UnixListener;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
+mod instances;
 mod operations;
 mod sources;
 
@@ -29,6 +30,17 @@ fn router(daemon: Daemon) -> Router {
         .route("/sources/{name}/backups/{backup}/pin", post(sources::pin).delete(sources::unpin))
         .route("/sources/{name}/restores", post(sources::restore))
         .route("/sources/{name}/restores/plan", post(sources::plan))
+        .route("/sources/{name}/clones", post(instances::clone))
+        .route("/sources/{name}/peeks", post(instances::peek))
+        .route("/instances", get(instances::list))
+        .route("/instances/{name}", get(instances::show).delete(instances::remove))
+        .route("/instances/{name}/start", post(instances::start))
+        .route("/instances/{name}/stop", post(instances::stop))
+        .route("/instances/{name}/reset", post(instances::reset))
+        .route("/instances/{name}/detach", post(instances::detach))
+        .route("/instances/{name}/keep", post(instances::keep))
+        .route("/instances/{name}/hydration", post(instances::hydration))
+        .route("/instances/{name}/sql", post(instances::sql))
         .route("/sources/{name}/expire", post(sources::expire));
     Router::new().nest("/api/v1", api).fallback(no_such_route).with_state(daemon)
 }

@@ -43,6 +43,7 @@ pub async fn init(ask: &InitAsk, host: &Host) -> Result<InitDone> {
         key_file: ask.key_file.clone(),
         data_folder: ask.data_folder.clone(),
         socket: ask.socket.clone(),
+        instance_folder: None,
         s3: ask.s3.clone(),
         backup: BackupSettings::default(),
         log: LogSettings::default(),

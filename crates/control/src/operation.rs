@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod clone;
 pub(crate) mod expire;
 pub(crate) mod restore;
 
@@ -198,6 +199,8 @@ pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
         OperationKind::Restore => "restore",
         OperationKind::Check => "check",
         OperationKind::Expire => "expire",
+        OperationKind::Clone => "clone",
+        OperationKind::Peek => "peek",
     }
 }
 
@@ -225,7 +228,14 @@ fn row(view: &Operation) -> Result<OperationRow> {
 /// An operation as it was recorded.
 pub(crate) fn recorded(row: OperationRow) -> Result<Operation> {
     let broken = || vault::Error::Internal(format!("operation {} in the catalog", row.id));
-    let kinds = [OperationKind::Backup, OperationKind::Restore, OperationKind::Check, OperationKind::Expire];
+    let kinds = [
+        OperationKind::Backup,
+        OperationKind::Restore,
+        OperationKind::Check,
+        OperationKind::Expire,
+        OperationKind::Clone,
+        OperationKind::Peek,
+    ];
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
     Ok(Operation {
         kind: kinds.into_iter().find(|kind| kind_name(*kind) == row.kind).ok_or_else(broken)?,

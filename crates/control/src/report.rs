@@ -38,6 +38,7 @@ pub(crate) fn of_restore(restored: &Restored, now: Timestamp) -> RestoreReport {
         findings: restored.verified.findings.clone(),
         promoted: restored.promoted,
         not_covered: restored.not_covered.clone(),
+        instance: None,
         durations: restored
             .durations
             .0

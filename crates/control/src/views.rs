@@ -96,6 +96,7 @@ pub(crate) async fn status(daemon: &Daemon) -> Result<Status> {
         now: daemon.host.env.now(),
         vault: daemon.vault.store().location().to_owned(),
         sources,
+        instances: crate::instances::all(daemon).await?,
         operations: daemon.running.list(),
     })
 }

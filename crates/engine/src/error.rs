@@ -57,6 +57,8 @@ pub struct ServerError {
 pub enum Error {
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    #[error(transparent)]
+    Mount(#[from] mount::Error),
     #[error("the connection string is not valid: {0}")]
     Conninfo(String),
     #[error("cannot use {path}: {what}")]
@@ -148,6 +150,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Vault(error) => error.code(),
+            Error::Mount(error) => error.code(),
             Error::Conninfo(_) => "RK-2001",
             Error::Credential { .. } => "RK-2002",
             Error::Connect { .. } => "RK-2010",
@@ -187,6 +190,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Vault(error) => error.kind(),
+            Error::Mount(error) => error.kind(),
             _ => kind_of(CODES, self.code()),
         }
     }
@@ -195,6 +199,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Vault(error) => return error.hint(),
+            Error::Mount(error) => return error.hint(),
             Error::Conninfo(_) => {
                 "write it as libpq does, such as postgres://user@host:5432/db?sslmode=verify-full".into()
             }
@@ -248,6 +253,7 @@ impl Error {
     pub fn is_retriable(&self) -> bool {
         match self {
             Error::Vault(error) => error.is_retriable(),
+            Error::Mount(mount::Error::Vault(error)) => error.is_retriable(),
             _ => self.kind() == Kind::Unavailable,
         }
     }

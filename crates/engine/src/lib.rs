@@ -4,3 +4,4 @@ pub mod error;
 pub mod postgres;
 
 pub use error::{Error, Result};
+pub use mount;

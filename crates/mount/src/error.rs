@@ -9,6 +9,8 @@ pub const CODES: &[Code] = &[
     code("RK-5001", Kind::Input, "a local file or folder of a mount cannot be used"),
     code("RK-5002", Kind::Refused, "the folder belongs to another mount"),
     code("RK-5003", Kind::Refused, "the local file system cannot hold a mount's files"),
+    code("RK-5004", Kind::Refused, "another process serves this mount"),
+    code("RK-5005", Kind::Unavailable, "the process of a mount did not do what it was asked"),
 ];
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,6 +30,10 @@ pub enum Error {
     Foreign { path: String },
     #[error("{path} cannot hold a mount: {what}")]
     Unsuitable { path: String, what: String },
+    #[error("another process serves the mount of {home}")]
+    Served { home: String },
+    #[error("the mount of {home}: {what}")]
+    Process { home: String, what: String },
 }
 
 impl Error {
@@ -37,6 +43,8 @@ impl Error {
             Error::File { .. } => "RK-5001",
             Error::Foreign { .. } => "RK-5002",
             Error::Unsuitable { .. } => "RK-5003",
+            Error::Served { .. } => "RK-5004",
+            Error::Process { .. } => "RK-5005",
         }
     }
 
@@ -54,6 +62,8 @@ impl Error {
             Error::File { .. } => "does the user that runs Rekindle have the right to it, and is there room?".into(),
             Error::Foreign { .. } => "remove that mount first, or choose another folder".into(),
             Error::Unsuitable { .. } => "choose a folder on ext4, xfs or btrfs".into(),
+            Error::Served { .. } => "it is in use; nothing was changed".into(),
+            Error::Process { home, .. } => format!("its own words are in {home}/log"),
         })
     }
 

@@ -31,6 +31,11 @@ pub struct Hydration {
 }
 
 impl Hydration {
+    /// Fetched so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Waits while it is paused or ahead of its limit. False when it shall end.
     fn go_on(&self, env: &Env, begun: Duration) -> bool {
         loop {

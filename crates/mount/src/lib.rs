@@ -6,6 +6,7 @@
 //! - `skeleton` makes the local folder.
 //! - `fs` is what every file operation means; it knows no kernel.
 //! - `hydrate` brings the rest of the pages in.
+//! - `process` is the process that serves one mount, and how others speak with it.
 //! - `fuse` and `session` bring it to the kernel; nothing else knows fuser.
 
 pub mod base;
@@ -14,6 +15,7 @@ pub mod fs;
 mod fuse;
 pub mod hydrate;
 pub mod presence;
+pub mod process;
 pub mod session;
 pub mod skeleton;
 

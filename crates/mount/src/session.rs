@@ -1,22 +1,26 @@
 //! A tree under a mount point: begun, ended.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::fuse::Adapter;
 
+/// What mount tables call it.
+const NAME: &str = "rekindle";
 /// Threads that answer the kernel: each may wait for the vault.
 const THREADS: usize = 8;
 
 /// A mounted tree. Dropped without `unmount`, it is unmounted too.
 #[derive(Debug)]
 pub struct Session {
-    inner: BackgroundSession,
+    inner: Option<BackgroundSession>,
     at: PathBuf,
 }
 
@@ -25,8 +29,8 @@ impl Session {
     pub fn mount(fs: Arc<Fs>, at: &Path) -> Result<Session> {
         let mut config = Config::default();
         config.mount_options = vec![
-            MountOption::FSName("rekindle".into()),
-            MountOption::Subtype("rekindle".into()),
+            MountOption::FSName(NAME.into()),
+            MountOption::Subtype(NAME.into()),
             MountOption::DefaultPermissions,
             MountOption::NoDev,
             MountOption::NoSuid,
@@ -38,15 +42,61 @@ impl Session {
         let direct = fs.way().direct;
         let session = fuser::Session::new(Adapter::new(fs, direct), at, &config).and_then(fuser::Session::spawn);
         let inner = session.map_err(|e| Error::file("mount at", at, e))?;
-        Ok(Session { inner, at: at.to_owned() })
+        Ok(Session { inner: Some(inner), at: at.to_owned() })
     }
 
-    /// A tree in use is an error.
-    pub fn unmount(self) -> Result<()> {
-        match self.inner.umount_and_join() {
+    /// A tree in use is an error, and stays mounted.
+    pub fn unmount(&mut self) -> Result<()> {
+        unmount(&self.at, UnmountFlags::empty())?;
+        match self.inner.take().map_or(Ok(()), BackgroundSession::join) {
             // A thread that asked for work at this moment is told so, and has nothing more to do.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::CONNABORTED) => Ok(()),
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::CONNABORTED | Errno::NODEV)) => Ok(()),
             done => done.map_err(|e| Error::file("unmount", &self.at, e)),
         }
+    }
+}
+
+/// Whether this host lets us mount at all; if not, why.
+pub fn is_possible() -> std::result::Result<(), String> {
+    let opened = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
+    opened.map_err(|error| format!("/dev/fuse cannot be opened: {error}"))?;
+    let helper = || Command::new("fusermount3").arg("--version").output().is_ok();
+    match rustix::process::geteuid().is_root() || helper() {
+        true => Ok(()),
+        false => Err("fusermount3 is not installed, and only root can mount without it".to_owned()),
+    }
+}
+
+/// Whether a tree of ours is mounted there, served or dead.
+pub fn is_mounted(at: &Path) -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let wanted = at.to_string_lossy().replace('\\', "\\134").replace(' ', "\\040").replace('\t', "\\011");
+    // 36 35 98:0 /root /mount/point options … - type source options
+    let is_it = |line: &str| {
+        let kind = line.split(" - ").nth(1).and_then(|rest| rest.split(' ').next());
+        line.split(' ').nth(4) == Some(&*wanted) && kind == Some(&*format!("fuse.{NAME}"))
+    };
+    mounts.lines().any(is_it)
+}
+
+/// Takes away what a process that died has left at a mount point; whoever still uses it gets errors already.
+pub fn clear(at: &Path) -> Result<()> {
+    while is_mounted(at) {
+        unmount(at, UnmountFlags::DETACH)?;
+    }
+    Ok(())
+}
+
+fn unmount(at: &Path, flags: UnmountFlags) -> Result<()> {
+    let failed = |error| Error::file("unmount", at, error);
+    match rustix::mount::unmount(at, flags) {
+        // Others than root need the helper that lets them mount too.
+        Err(Errno::PERM) => {
+            let lazy = flags.contains(UnmountFlags::DETACH).then_some("-z");
+            let helper = Command::new("fusermount3").arg("-u").args(lazy).arg("--").arg(at).output().map_err(failed)?;
+            let text = String::from_utf8_lossy(&helper.stderr).trim().to_owned();
+            if helper.status.success() { Ok(()) } else { Err(failed(std::io::Error::other(text))) }
+        }
+        done => done.map_err(|e| failed(e.into())),
     }
 }

@@ -6,6 +6,7 @@
 //!   HOME/complete     which backup; put last: without it the skeleton was half made, and is made anew
 //! ```
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::XattrFlags;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use vault::backup::read::BackupReader;
 use vault::format::files::{Content, FileEntry};
@@ -25,6 +27,25 @@ use crate::presence::Presence;
 /// Files up to this size are filled at once: they share extents with their neighbours, and a server opens nearly all of them.
 const SMALL_BYTES: u64 = 64 << 10;
 
+/// Where the backup's files come to lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// User and group who get all files; that needs root. We keep them when not said.
+    pub owner: Option<(u32, u32)>,
+    /// Folders of the backup that get another place in the tree: (from, to), without slashes at the ends.
+    pub moved: Vec<(String, String)>,
+}
+
+impl Layout {
+    fn place<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let moved = self.moved.iter().find_map(|(from, to)| {
+            let rest = path.strip_prefix(from.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+        });
+        moved.map_or(Cow::Borrowed(path), Cow::Owned)
+    }
+}
+
 /// A skeleton that is there, and what it stands on.
 #[derive(Debug)]
 pub struct Skeleton {
@@ -34,20 +55,15 @@ pub struct Skeleton {
 }
 
 impl Skeleton {
-    /// Makes the skeleton in `home`, or takes up the one that was made there for this backup before. `owner` (user, group) gets all
-    /// files; that needs root. Blocks; not to be called on a thread of the runtime.
-    pub fn open(
-        reader: Arc<BackupReader>,
-        home: &Path,
-        owner: Option<(u32, u32)>,
-        runtime: &Handle,
-    ) -> Result<Skeleton> {
+    /// Makes the skeleton in `home`, or takes up the one that was made there for this backup before, as it was laid out then. Blocks;
+    /// not to be called on a thread of the runtime.
+    pub fn open(reader: Arc<BackupReader>, home: &Path, layout: &Layout, runtime: &Handle) -> Result<Skeleton> {
         let id = identity(&reader);
         let marker = home.join("complete");
         match fs::read(&marker) {
             Ok(found) if found == id => take_up(reader, home, &id, runtime),
             Ok(_) => Err(Error::Foreign { path: home.display().to_string() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(reader, home, &id, owner, runtime),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(reader, home, &id, layout, runtime),
             Err(error) => Err(Error::file("read", &marker, error)),
         }
     }
@@ -68,13 +84,8 @@ fn take_up(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], runtime: &Hand
     Ok(Skeleton { base, presence, root: home.join("skeleton") })
 }
 
-fn make(
-    reader: Arc<BackupReader>,
-    home: &Path,
-    id: &[u8; 32],
-    owner: Option<(u32, u32)>,
-    runtime: &Handle,
-) -> Result<Skeleton> {
+fn make(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], layout: &Layout, runtime: &Handle) -> Result<Skeleton> {
+    let owner = layout.owner;
     let root = home.join("skeleton");
     if root.exists() {
         fs::remove_dir_all(&root).map_err(|e| Error::file("remove the half-made", &root, e))?;
@@ -82,7 +93,11 @@ fn make(
     make_folder(&root, 0o700, owner)?;
     let mut small: Vec<(PathBuf, FileNumber)> = Vec::new();
     let base = runtime.block_on(Base::load(reader, |entry, file| {
-        let path = root.join(&entry.path);
+        let place = layout.place(&entry.path);
+        let path = root.join(&*place);
+        if let (Cow::Owned(_), Some(parent)) = (&place, path.parent().filter(|parent| !parent.exists())) {
+            make_folder(parent, 0o700, owner)?;
+        }
         make_entry(&path, entry, file, owner)?;
         if let Some(file) = file.filter(|file| file.size <= SMALL_BYTES) {
             small.push((path, file.number));

@@ -93,6 +93,12 @@ pub struct WhereArgs {
     /// Only write the files and the log they need; the server is started by whoever likes, and needs nothing of Rekindle
     #[arg(long)]
     pub no_start: bool,
+    /// Usable within seconds: the files are fetched when they are touched, and all of them behind
+    #[arg(long, conflicts_with_all = ["no_start", "delta", "tablespaces"])]
+    pub open: bool,
+    /// With --open: how much to fetch behind in a second, such as 50MB
+    #[arg(long, value_name = "SIZE", value_parser = super::size, requires = "open")]
+    pub limit: Option<u64>,
     /// Only show the plan
     #[arg(long)]
     pub dry_run: bool,

@@ -36,10 +36,12 @@ pub fn ask(target: &TargetArgs, place: &WhereArgs, now: &Zoned) -> Result<Restor
         tablespaces: tablespaces.collect::<Result<_, Failure>>()?,
         owner: place.owner.clone(),
         no_start: place.no_start,
+        open: place.open,
+        limit: place.limit.unwrap_or(0),
     })
 }
 
-fn moment(target: &TargetArgs, now: &Zoned) -> Result<TargetAsk, Failure> {
+pub fn moment(target: &TargetArgs, now: &Zoned) -> Result<TargetAsk, Failure> {
     if let Some(time) = &target.time {
         return Ok(TargetAsk::Time(when::parse(time, now)?));
     }

@@ -8,7 +8,7 @@ use crate::logging;
 use crate::surroundings::Surroundings;
 
 pub async fn run(args: &ServeArgs, around: &Surroundings) -> Outcome {
-    logging::begin(args)?;
+    logging::begin(&args.log, args.log_format)?;
     let listen = |kind| signal(kind).map_err(|error| Failure::internal("signals cannot be received", error));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let shutdown = async move {

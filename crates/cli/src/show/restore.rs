@@ -37,6 +37,13 @@ pub fn report(report: &RestoreReport, view: &View) -> String {
     for missing in &report.not_covered {
         row(&mut text, "left out", missing);
     }
+    if let Some(name) = &report.instance {
+        row(
+            &mut text,
+            "files",
+            &format!("fetched as they are touched, and all of them behind: rekindle clones {name}"),
+        );
+    }
     row(&mut text, "server", &server(report));
     let (socket, port, user) = (&report.socket_folder, report.port, &report.superuser);
     row(&mut text, "connect", &format!("psql -h {socket} -p {port} -U {user} postgres"));

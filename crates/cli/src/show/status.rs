@@ -2,7 +2,7 @@
 
 use api::{Operation, SourceView, Status};
 
-use super::{View, backup, progress, units};
+use super::{View, backup, instance, progress, units};
 
 pub fn all(status: &Status, view: &View) -> String {
     let mut text = format!("Rekindle {} · vault {}\n\n", status.version, status.vault);
@@ -12,6 +12,11 @@ pub fn all(status: &Status, view: &View) -> String {
     let width = status.sources.iter().map(|source| source.name.chars().count()).max().unwrap_or(0);
     for source in &status.sources {
         text.push_str(&line(source, width, view));
+    }
+    if !status.instances.is_empty() {
+        let width = status.instances.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
+        text.push('\n');
+        status.instances.iter().for_each(|one| text.push_str(&instance::line(one, width, view)));
     }
     for operation in &status.operations {
         text.push_str(&running(operation, view));

@@ -163,7 +163,14 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
     let running =
         Operation { id, kind, source, status, step, progress, started, ended: None, error: None, result: None };
     let (version, vault, now) = ("0.1.0".to_owned(), "file:/v".to_owned(), at("21T14:05:31"));
-    let status = Status { version, now, vault, sources: vec![a_source("shop"), crm], operations: vec![running] };
+    let status = Status {
+        version,
+        now,
+        vault,
+        sources: vec![a_source("shop"), crm],
+        instances: vec![],
+        operations: vec![running],
+    };
     let expected = "\
 Rekindle 0.1.0 · vault file:/v
 
@@ -219,6 +226,7 @@ Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been to
 fn a_report_says_what_is_there_and_how_to_reach_it() {
     let step = |step: &str, seconds| StepSeconds { step: step.to_owned(), seconds };
     let mut report = RestoreReport {
+        instance: None,
         source: "shop".to_owned(),
         asked: "the latest moment".to_owned(),
         backup: "b1".to_owned(),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use api::{Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
-use engine::postgres::restore::{RestoreRequest, restore};
+use api::{InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use engine::postgres::restore::{Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Request, Resolved, Target, resolve};
 use jiff::Timestamp;
 use vault::Vault;
@@ -14,6 +14,7 @@ use super::Watch;
 use crate::daemon::{Daemon, unknown};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::instances::{self, Wanted};
 use crate::{report, views};
 
 /// What both the daemon and `recover` restore with.
@@ -26,7 +27,7 @@ pub(crate) struct Restorer {
 }
 
 impl Restorer {
-    fn of(daemon: &Daemon) -> Restorer {
+    pub(crate) fn of(daemon: &Daemon) -> Restorer {
         Restorer {
             vault: daemon.vault.clone(),
             host: daemon.host.clone(),
@@ -71,20 +72,37 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk) -> Resul
     // Refused here, before there is an operation, when it cannot be reached.
     let resolved = restorer.resolve(&source, &ask, live(daemon, name)).await?;
     request(&ask, &restorer)?;
+    if ask.open {
+        return open(daemon, source, ask, resolved).await;
+    }
     super::begin(daemon, OperationKind::Restore, Some(name), |_, watch| async move {
         views::to_json(&restorer.run(&source, &ask, &resolved, &watch).await?)
     })
     .await
 }
 
+/// The same, usable at once: until all of it is fetched it is an instance that is looked after.
+async fn open(daemon: &Daemon, source: SourceName, ask: RestoreAsk, resolved: Resolved) -> Result<Operation> {
+    if ask.no_start {
+        return Err(Error::Ask("a restore that is opened at once has a server: leave out one of the two".into()));
+    }
+    let name = format!("restore-{}", super::clone::short_id(daemon));
+    let name_of_source = source.to_string();
+    let wanted = Wanted { name, kind: InstanceKind::Restore, source, ask, ttl_seconds: None, quota_bytes: None };
+    super::begin(daemon, OperationKind::Restore, Some(&name_of_source), |daemon, watch| async move {
+        views::to_json(&Box::pin(instances::open(&daemon, &wanted, &resolved, &watch)).await?)
+    })
+    .await
+}
+
 /// What is not protected any more can be restored for as long as the vault holds it.
-async fn known(daemon: &Daemon, name: &str) -> Result<SourceName> {
+pub(crate) async fn known(daemon: &Daemon, name: &str) -> Result<SourceName> {
     let source: SourceName = name.parse()?;
     let known = daemon.has_source(name) || catalog::sources(&daemon.vault).await?.contains(&source);
     if known { Ok(source) } else { Err(unknown(name)) }
 }
 
-fn live(daemon: &Daemon, name: &str) -> Live {
+pub(crate) fn live(daemon: &Daemon, name: &str) -> Live {
     let state = daemon.source(name).ok()?.receiver.state();
     state.complete_at.map(|time| (state.durable, time))
 }
@@ -102,7 +120,7 @@ fn target(ask: &TargetAsk) -> Result<Target> {
     })
 }
 
-fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRequest> {
+pub(crate) fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRequest> {
     let into = std::path::PathBuf::from(&ask.into);
     if !into.is_absolute() {
         return Err(Error::Ask(format!("{:?} is not an absolute path", ask.into)));
@@ -117,5 +135,7 @@ fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRequest> {
         workers: restorer.workers,
         program: restorer.host.program.clone(),
         start: !ask.no_start,
+        purpose: Purpose::Restore,
+        mount: None,
     })
 }

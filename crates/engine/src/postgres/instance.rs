@@ -1,10 +1,14 @@
 //! A server of our own on a restored directory: started by its own programs as the owner of its files, never as root, in a
 //! session of its own, so that it lives on without us.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
 
 use super::binaries::Binaries;
 use super::owner::User;
@@ -17,9 +21,12 @@ const SOCKET_FOLDER_BYTES_MAX: usize = 85;
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LAST_LOOK: Duration = Duration::from_millis(200);
 const LOG_LINES_SHOWN: usize = 15;
+/// A server that was told to end at once gets two seconds.
+const KILL_AFTER_LOOKS: u32 = 10;
+const GIVE_UP_AFTER_LOOKS: u32 = 300;
 pub const LOG_FILE: &str = "rekindle.server.log";
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     pub data_directory: PathBuf,
     pub binaries: Binaries,
@@ -81,10 +88,17 @@ impl Instance {
 
     /// Whether the server's process lives.
     pub fn is_running(&self) -> bool {
-        let pid = std::fs::read_to_string(self.data_directory.join("postmaster.pid")).ok();
-        let pid = pid.and_then(|text| text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()));
-        pid.and_then(rustix::process::Pid::from_raw)
-            .is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+        self.server_of(&self.data_directory).is_some()
+    }
+
+    /// The server's process, if it lives. Its files lie in `local`: the data directory, or what it is a mount of.
+    pub fn server_of(&self, local: &Path) -> Option<Pid> {
+        server_in(local, &self.data_directory)
+    }
+
+    /// Ends a server that cannot be stopped in order.
+    pub async fn kill(&self, server: Pid, local: &Path) -> Result<()> {
+        kill_server(server, local, &self.data_directory).await
     }
 
     pub fn conninfo(&self, database: &str) -> Result<Conninfo> {
@@ -135,6 +149,45 @@ impl Instance {
         let lines: Vec<&str> = log.lines().collect();
         let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
         Error::Instance { what: what.to_owned(), log: lines[from..].join("\n") }
+    }
+}
+
+/// The server of a data directory whose files lie in `local`, if it lives.
+pub(super) fn server_in(local: &Path, data_directory: &Path) -> Option<Pid> {
+    let text = std::fs::read_to_string(local.join("postmaster.pid")).ok()?;
+    let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?)?;
+    // The number may be another process's by now.
+    let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+    let own = data_directory.as_os_str().as_bytes();
+    words.split(|byte| *byte == 0).any(|word| word == own).then_some(pid)
+}
+
+/// Ends a server, and its children with it. Returns when no process of it is left.
+pub(super) async fn kill_server(server: Pid, local: &Path, data_directory: &Path) -> Result<()> {
+    let _ = kill_process(server, Signal::QUIT);
+    for look in 0.. {
+        if server_in(local, data_directory).is_none() {
+            break;
+        }
+        if look == KILL_AFTER_LOOKS {
+            let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.as_raw_nonzero()));
+            let children = children.unwrap_or_default();
+            let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+            for process in std::iter::once(server).chain(children) {
+                let _ = kill_process(process, Signal::KILL);
+            }
+        }
+        if look == GIVE_UP_AFTER_LOOKS {
+            let what = format!("its process {} does not end", server.as_raw_nonzero());
+            return Err(Error::Instance { what, log: String::new() });
+        }
+        tokio::time::sleep(LAST_LOOK).await;
+    }
+    match std::fs::remove_file(local.join("postmaster.pid")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", &local.join("postmaster.pid"), error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod inspect;
 pub mod instance;
 pub mod lineage;
 pub mod lsn;
+pub mod opened;
 pub mod owner;
 pub mod receive;
 pub mod restore;

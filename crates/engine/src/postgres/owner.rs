@@ -3,8 +3,10 @@
 
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 /// A user: number, and number of the primary group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     pub uid: u32,
     pub gid: u32,

@@ -1,6 +1,7 @@
 //! Brings a cluster back into a directory of its own, beside whatever runs. The story:
 //! ```text
 //!   preflight ──► files ──► settings ──► pg_control ──► start ──► replay to the target ──► verify ──► open for use
+//!                 copied, or mounted and fetched when they are touched
 //! ```
 //! - Nothing is written before the target is resolved and the directory is known to be empty, or ours and `delta` was said.
 //! - `pg_control` comes last: a directory left half made cannot be started.
@@ -24,6 +25,7 @@ use vault::names::SourceName;
 use super::binaries::Binaries;
 use super::instance::Instance;
 use super::lsn::{Lsn, Timeline};
+use super::opened::Opened;
 use super::owner::{self, User};
 use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
@@ -34,9 +36,25 @@ use fetch::Fetch;
 mod config;
 mod fetch;
 mod folder;
+mod mounted;
 
 pub use fetch::ask as fetch_log_file;
 pub use folder::MARKER;
+pub use mounted::MountAsk;
+
+/// What the restored cluster is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// It takes the place of the old one some day: its own settings, all of it looked at.
+    Restore,
+    /// For people to use beside the original: small, and silent towards the world outside.
+    Clone,
+    /// To look at for a moment: it stays in recovery, so nothing can be written.
+    Peek,
+    /// To prove that it can be done.
+    Drill,
+}
 
 #[derive(Debug, Clone)]
 pub struct RestoreRequest {
@@ -57,6 +75,9 @@ pub struct RestoreRequest {
     /// Without it only files are written, the log that the target needs among them; starting the server there is left to others,
     /// who need nothing of us for it.
     pub start: bool,
+    pub purpose: Purpose,
+    /// Mounts the backup where this host lets us, instead of copying it.
+    pub mount: Option<MountAsk>,
 }
 
 /// How long each part took, in seconds, in order.
@@ -89,6 +110,8 @@ pub struct Restored {
     pub promoted: bool,
     pub not_covered: Vec<String>,
     pub durations: Durations,
+    /// What runs there now; nothing when no server was started.
+    pub opened: Option<Opened>,
 }
 
 /// Told of each part as it begins, so that somebody can show it.
@@ -106,19 +129,35 @@ pub async fn restore(
     let mut watch = Stopwatch { vault, steps, begun: vault.env().monotonic(), done: Durations::default(), open: None };
     watch.step("preflight");
     let prepared = prepare(vault, source, resolved, request).await?;
-    let mut fetch = Fetch::begin(vault, source, resolved, &prepared).await?;
-    let done = bring_back(resolved, request, &prepared, &mut fetch, progress, &mut watch).await;
-    fetch.stop().await;
-    if done.is_err() && prepared.instance.is_running() {
-        // A server that is not where it should be must not be found there.
-        let _ = prepared.instance.stop().await;
+    let done = bring_back(vault, source, resolved, request, &prepared, progress, &mut watch).await;
+    if done.is_err() {
+        prepared.take_away().await;
     }
     let (totals, verified) = done?;
     folder::mark_complete(&prepared)?;
-    Ok(restored(source, resolved, &prepared, totals, verified, request.start, progress, watch.finish()))
+    Ok(restored(source, resolved, request, &prepared, totals, verified, progress, watch.finish()))
 }
 
 async fn bring_back(
+    vault: &Vault,
+    source: &SourceName,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    prepared: &Prepared,
+    progress: &Arc<Progress>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<(RestoreTotals, Verified)> {
+    if let Some(mount) = &prepared.mount {
+        watch.step("mount");
+        mounted::begin(mount, prepared, resolved, request, progress).await?;
+    }
+    let mut fetch = Fetch::begin(vault, source, resolved, prepared).await?;
+    let done = fill_and_start(resolved, request, prepared, &mut fetch, progress, watch).await;
+    fetch.stop().await;
+    done
+}
+
+async fn fill_and_start(
     resolved: &Resolved,
     request: &RestoreRequest,
     prepared: &Prepared,
@@ -126,8 +165,13 @@ async fn bring_back(
     progress: &Arc<Progress>,
     watch: &mut Stopwatch<'_>,
 ) -> Result<(RestoreTotals, Verified)> {
-    watch.step("files");
-    let totals = write_files(prepared, request, progress).await?;
+    let totals = match &prepared.mount {
+        Some(_) => mounted::totals(resolved),
+        None => {
+            watch.step("files");
+            write_files(prepared, request, progress).await?
+        }
+    };
     watch.step("settings");
     config::write(prepared, resolved, request)?;
     if !request.start {
@@ -140,12 +184,32 @@ async fn bring_back(
     watch.step("replay");
     fetch.answer()?;
     let mut sql = replay(prepared, resolved, fetch, progress).await?;
-    watch.step("verify");
-    let verified = verify::verify(&mut sql, &prepared.instance, &resolved.info).await?;
-    watch.step("open");
-    open(&mut sql, prepared, resolved).await?;
+    let verified = look(&mut sql, prepared, resolved, request.purpose, watch).await?;
+    if request.purpose != Purpose::Peek {
+        watch.step("open");
+        open(&mut sql, prepared, resolved).await?;
+    }
     sql.close().await;
     Ok((totals, verified))
+}
+
+/// A copy that shall replace the old cluster is read to the end. A mount would have to be fetched whole for it; a drill reads all in
+/// its own time, and who peeks wants an answer.
+async fn look(
+    sql: &mut Connection,
+    prepared: &Prepared,
+    resolved: &Resolved,
+    purpose: Purpose,
+    watch: &mut Stopwatch<'_>,
+) -> Result<Verified> {
+    if matches!(purpose, Purpose::Peek | Purpose::Drill) {
+        return Ok(Verified::default());
+    }
+    watch.step("verify");
+    match prepared.mount {
+        None => verify::verify(sql, &prepared.instance, &resolved.info).await,
+        Some(_) => verify::look(sql, &prepared.instance, &resolved.info).await,
+    }
 }
 
 /// Everything that was decided before the first write.
@@ -153,10 +217,33 @@ async fn bring_back(
 pub(crate) struct Prepared {
     pub(crate) reader: Arc<BackupReader>,
     pub(crate) into: PathBuf,
+    /// Where the links in `pg_tblspc` lead.
     pub(crate) tablespaces: BTreeMap<u32, PathBuf>,
     pub(crate) instance: Instance,
     pub(crate) owner: Option<User>,
     pub(crate) fetch_socket: PathBuf,
+    /// Files come from a mount.
+    pub(crate) mount: Option<MountAsk>,
+    /// Why they do not, where that was asked for.
+    pub(crate) not_mounted: Option<String>,
+}
+
+impl Prepared {
+    fn opened(&self) -> Opened {
+        Opened { instance: self.instance.clone(), home: self.mount.as_ref().map(|mount| mount.home.clone()) }
+    }
+
+    /// After a failure: a server that is not where it should be must not be found there.
+    async fn take_away(&self) {
+        let gone = match &self.mount {
+            Some(_) => self.opened().close().await,
+            None if self.instance.is_running() => self.instance.stop().await,
+            None => Ok(()),
+        };
+        if let Err(error) = gone {
+            tracing::error!(%error, into = %self.into.display(), "what failed could not be taken away");
+        }
+    }
 }
 
 async fn prepare(
@@ -168,9 +255,16 @@ async fn prepare(
     let binaries = Binaries::find(resolved.info.major, &request.binaries).await?;
     let owner = owner_for(resolved, request)?;
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
-    let tablespaces = folder::plan_tablespaces(resolved, request)?;
-    let into = folder::claim(request, resolved, owner)?;
-    folder::make_tablespaces(&into, &tablespaces, owner)?;
+    let (mount, not_mounted) = mounted::choose(request)?;
+    let (into, tablespaces) = match &mount {
+        Some(mount) => mounted::claim(mount, request, resolved, owner)?,
+        None => {
+            let tablespaces = folder::plan_tablespaces(resolved, request)?;
+            let into = folder::claim(request, resolved, owner)?;
+            folder::make_tablespaces(&into, &tablespaces, owner)?;
+            (into, tablespaces)
+        }
+    };
     let socket_folder = Instance::socket_folder_for(&into, owner)?;
     let fetch_socket = socket_folder.join("rekindle.fetch");
     let instance = Instance {
@@ -181,7 +275,7 @@ async fn prepare(
         run_as: owner,
         superuser: resolved.info.superuser.clone(),
     };
-    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket })
+    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket, mount, not_mounted })
 }
 
 /// Servers refuse to run as root, so as root the files get an owner; otherwise they are ours.
@@ -327,10 +421,10 @@ impl Stopwatch<'_> {
 fn restored(
     source: &SourceName,
     resolved: &Resolved,
+    request: &RestoreRequest,
     prepared: &Prepared,
     totals: RestoreTotals,
     verified: Verified,
-    promoted: bool,
     progress: &Progress,
     durations: Durations,
 ) -> Restored {
@@ -354,8 +448,9 @@ fn restored(
         pages_written: totals.pages_written,
         bytes_fetched: progress.bytes_moved.load(std::sync::atomic::Ordering::Relaxed),
         verified,
-        promoted,
-        not_covered: config::not_covered(resolved),
+        promoted: request.start && request.purpose != Purpose::Peek,
+        not_covered: config::not_covered(prepared, resolved),
         durations,
+        opened: request.start.then(|| prepared.opened()),
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mount::fs::{Fs, Way};
-use mount::skeleton::Skeleton;
+use mount::skeleton::{Layout, Skeleton};
 use tempfile::TempDir;
 use vault::backup::read::BackupReader;
 use vault::backup::tree::{Tree, TreeEntry, TreeFile, TreeKind};
@@ -47,7 +47,7 @@ impl Place {
     pub(crate) fn open(&self) -> mount::Result<Skeleton> {
         let source: SourceName = "shop".parse().unwrap();
         let reader = self.runtime.block_on(BackupReader::open(&self.vault, &source, &self.backup)).unwrap();
-        Skeleton::open(Arc::new(reader), &self.home(), None, self.runtime.handle())
+        Skeleton::open(Arc::new(reader), &self.home(), &Layout::default(), self.runtime.handle())
     }
 
     /// The tree, as a new process would open it: what only the one before had in memory is gone.

@@ -133,7 +133,7 @@ impl Subject for Mounted {
         Mounted { session: Session::mount(fs, &at).unwrap(), at }
     }
 
-    fn end(self) {
+    fn end(mut self) {
         self.session.unmount().unwrap();
     }
 

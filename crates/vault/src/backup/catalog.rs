@@ -117,6 +117,11 @@ pub async fn pin(vault: &Vault, source: &SourceName, id: &BackupId, why: &str) -
     Ok(pin)
 }
 
+/// Removes one pin; one that is gone already is fine.
+pub async fn remove_pin(vault: &Vault, source: &SourceName, id: &BackupId, pin: u64) -> Result<()> {
+    vault.store().delete(&Name::Pin(source.clone(), id.clone(), pin).to_string()).await
+}
+
 /// Removes every pin of a backup.
 pub async fn unpin(vault: &Vault, source: &SourceName, id: &BackupId) -> Result<usize> {
     let folder = format!("{}{id}/pin-", prefix::backups(source));

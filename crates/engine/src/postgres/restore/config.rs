@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::fetch::restore_command;
 use super::folder::put_file;
-use super::{Prepared, RestoreRequest};
+use super::{Prepared, Purpose, RestoreRequest};
 use crate::error::{Error, Result};
 use crate::postgres::control_file::ControlFile;
 use crate::postgres::info::ClusterInfo;
@@ -85,7 +85,7 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
         let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
         put_file(&into.join("pg_ident.conf"), ident.map_or("", |file| &file.content).as_bytes(), prepared.owner)?;
     }
-    put_file(&into.join(CONF), conf(prepared).as_bytes(), prepared.owner)?;
+    put_file(&into.join(CONF), (conf(prepared) + &manners(request.purpose)).as_bytes(), prepared.owner)?;
     let limits = control_limits(prepared)?;
     let recovery = recovery(prepared, resolved, request) + &limits;
     put_file(&into.join(RECOVERY_CONF), recovery.as_bytes(), prepared.owner)
@@ -137,6 +137,28 @@ fn conf(prepared: &Prepared) -> String {
         ("logging_collector", "off".into()),
     ];
     render(&settings)
+}
+
+/// A guest beside the original takes little of the host, and does not speak in the original's name: a subscription that goes on
+/// would take changes away from it. Who wants it otherwise says so with ALTER SYSTEM, which is read last.
+fn manners(purpose: Purpose) -> String {
+    let quiet = [
+        ("max_logical_replication_workers", "0".to_owned()),
+        ("shared_buffers", "128MB".into()),
+        ("huge_pages", "try".into()),
+        ("max_wal_size", "1GB".into()),
+        ("min_wal_size", "32MB".into()),
+        ("wal_recycle", "off".into()),
+        ("wal_init_zero", "off".into()),
+        ("wal_keep_size", "0".into()),
+    ];
+    // What will be thrown away need not outlive a power cut.
+    let hasty = [("fsync", "off".to_owned()), ("full_page_writes", "off".into()), ("synchronous_commit", "off".into())];
+    match purpose {
+        Purpose::Restore => String::new(),
+        Purpose::Clone => render(&quiet),
+        Purpose::Peek | Purpose::Drill => render(&quiet) + &render(&hasty),
+    }
 }
 
 fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> String {
@@ -211,11 +233,14 @@ pub(super) fn let_others_in(prepared: &Prepared, resolved: &Resolved) -> Result<
 }
 
 /// What a person must see to by hand.
-pub(super) fn not_covered(resolved: &Resolved) -> Vec<String> {
+pub(super) fn not_covered(prepared: &Prepared, resolved: &Resolved) -> Vec<String> {
     let mut notes = vec![
         "archiving, replication, TLS and listen_addresses are off or local on the restored server: see the commented lines in postgresql.conf".to_owned(),
         "replication slots are not part of a backup".to_owned(),
     ];
+    if let Some(why) = &prepared.not_mounted {
+        notes.push(format!("the files were copied: this host cannot mount them ({why}); see `rekindle doctor`"));
+    }
     if !resolved.info.outside_config.is_empty() {
         notes.push(
             "configuration outside the data directory was taken from the backup; files it included were not".to_owned(),

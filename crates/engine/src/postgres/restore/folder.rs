@@ -63,7 +63,9 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
             return Err(occupied("has a server running on it", "stop that server first"));
         }
     }
-    room(&into, resolved, entries > 0)?;
+    if entries == 0 {
+        room_for(&into, resolved.backup.head.totals.bytes)?;
+    }
     fs::create_dir_all(&into).map_err(|e| Error::file("make", &into, e))?;
     fs::set_permissions(&into, fs::Permissions::from_mode(0o700))
         .map_err(|e| Error::file("set the mode of", &into, e))?;
@@ -78,12 +80,13 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
     }
 }
 
-fn room(into: &Path, resolved: &Resolved, reused: bool) -> Result<()> {
+/// `needed` bytes, and some to spare.
+pub(super) fn room_for(into: &Path, needed: u64) -> Result<()> {
     let exists = into.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     let stat = rustix::fs::statvfs(exists).map_err(|e| Error::file("look at", exists, e.into()))?;
     let free = stat.f_bavail * stat.f_frsize;
-    let needed = resolved.backup.head.totals.bytes + ROOM_TO_SPARE_BYTES;
-    if free < needed && !reused {
+    let needed = needed + ROOM_TO_SPARE_BYTES;
+    if free < needed {
         return Err(Error::NoRoom { path: exists.display().to_string(), free: free >> 20, needed: needed >> 20 });
     }
     Ok(())
@@ -99,7 +102,7 @@ fn read_marker(into: &Path) -> Option<Marker> {
     serde_json::from_slice(&fs::read(into.join(MARKER)).ok()?).ok()
 }
 
-fn write_marker(into: &Path, resolved: &Resolved, complete: bool, owner: Option<User>) -> Result<()> {
+pub(super) fn write_marker(into: &Path, resolved: &Resolved, complete: bool, owner: Option<User>) -> Result<()> {
     let marker = Marker {
         made_by: "rekindle".into(),
         source: resolved.backup.source.to_string(),
@@ -188,6 +191,9 @@ pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
     let into = &prepared.into;
     for (oid, target) in &prepared.tablespaces {
         let link = into.join("pg_tblspc").join(oid.to_string());
+        if fs::read_link(&link).is_ok_and(|found| found != *target) {
+            fs::remove_file(&link).map_err(|e| Error::file("replace", &link, e))?;
+        }
         if fs::read_link(&link).is_err() {
             symlink(target, &link).map_err(|e| Error::file("link", &link, e))?;
         }
@@ -230,7 +236,7 @@ pub(super) fn put_file(path: &Path, bytes: &[u8], owner: Option<User>) -> Result
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-fn give(path: &Path, owner: Option<User>) -> Result<()> {
+pub(super) fn give(path: &Path, owner: Option<User>) -> Result<()> {
     match owner {
         None => Ok(()),
         Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))

@@ -1,0 +1,74 @@
+//! `/instances`, and the opening of clones and peeks under `/sources`.
+
+use api::{CloneAsk, HydrationAsk, InstanceView, Operation, PeekAsk, SqlAnswer, SqlAsk};
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::sources::Body;
+use crate::daemon::Daemon;
+use crate::error::Result;
+use crate::{instances, operation};
+
+pub(super) async fn list(State(daemon): State<Daemon>) -> Result<Json<Vec<InstanceView>>> {
+    instances::all(&daemon).await.map(Json)
+}
+
+pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
+    instances::one(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn remove(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
+    instances::remove(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn start(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
+    instances::start(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn stop(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
+    instances::stop(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn reset(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<Operation>> {
+    operation::clone::reset(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn detach(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
+    instances::detach(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn keep(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
+    instances::keep(&daemon, &name, operation::clone::PEEK_SECONDS).await.map(Json)
+}
+
+pub(super) async fn hydration(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<HydrationAsk>,
+) -> Result<Json<InstanceView>> {
+    instances::hydration(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn sql(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<SqlAsk>,
+) -> Result<Json<Vec<SqlAnswer>>> {
+    instances::sql(&daemon, &name, &ask).await.map(Json)
+}
+
+pub(super) async fn clone(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<CloneAsk>,
+) -> Result<Json<Operation>> {
+    operation::clone::begin(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn peek(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<PeekAsk>,
+) -> Result<Json<Operation>> {
+    operation::clone::peek(&daemon, &name, ask).await.map(Json)
+}

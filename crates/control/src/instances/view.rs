@@ -1,0 +1,117 @@
+//! What is told of instances.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use api::{ConditionView, InstanceKind, InstancePhase, InstanceView, MountView};
+use engine::mount::process::Status;
+use engine::postgres::opened::{Opened, Standing};
+use jiff::Timestamp;
+
+use super::watch::Trouble;
+use super::{broken, kind_name, opened, phase_name, stored, unknown};
+use crate::catalog::InstanceRow;
+use crate::daemon::Daemon;
+use crate::error::Result;
+
+pub(crate) async fn all(daemon: &Daemon) -> Result<Vec<InstanceView>> {
+    let rows = daemon.catalog.instances().await?;
+    tokio::task::spawn_blocking(move || rows.iter().map(view).collect()).await.map_err(|e| joined(&e))?
+}
+
+pub(crate) async fn one(daemon: &Daemon, name: &str) -> Result<InstanceView> {
+    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    tokio::task::spawn_blocking(move || view(&row)).await.map_err(|e| joined(&e))?
+}
+
+fn joined(error: &tokio::task::JoinError) -> crate::Error {
+    vault::Error::Internal(error.to_string()).into()
+}
+
+/// Asks the mount's process, and looks at the disk.
+fn view(row: &InstanceRow) -> Result<InstanceView> {
+    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken(row));
+    let kinds = [InstanceKind::Clone, InstanceKind::Peek, InstanceKind::Drill, InstanceKind::Restore];
+    let phases = [InstancePhase::Opening, InstancePhase::Open, InstancePhase::Stopped];
+    let opened = opened(row)?;
+    let instance = opened.as_ref().map(|opened| &opened.instance);
+    let status = opened.as_ref().and_then(Opened::status);
+    Ok(InstanceView {
+        name: row.name.clone(),
+        kind: kinds.into_iter().find(|kind| kind_name(*kind) == row.kind).ok_or_else(|| broken(row))?,
+        source: row.source.clone(),
+        phase: phases.into_iter().find(|phase| phase_name(*phase) == row.phase).ok_or_else(|| broken(row))?,
+        standing: opened.as_ref().map_or("opening", |opened| standing_name(opened.standing())).to_owned(),
+        created: time(&row.created)?,
+        expires: row.expires.as_deref().map(time).transpose()?,
+        data_directory: instance.map(|instance| instance.data_directory.display().to_string()),
+        port: instance.map(|instance| instance.port),
+        socket_folder: instance.map(|instance| instance.socket_folder.display().to_string()),
+        superuser: instance.map(|instance| instance.superuser.clone()),
+        programs: instance.map(|instance| instance.binaries.dir.display().to_string()),
+        report: row.report.as_deref().map(stored).transpose()?,
+        mount: status.as_ref().map(mount),
+        local_bytes: local_bytes(Path::new(&row.folder)),
+        quota_bytes: row.quota_bytes.map(|bytes| bytes as u64),
+        conditions: conditions(row, status.as_ref())?,
+    })
+}
+
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Serves => "serves",
+        Standing::Stopped => "stopped",
+        Standing::Crashed => "crashed",
+        Standing::MountLost => "mount-lost",
+    }
+}
+
+fn mount(status: &Status) -> MountView {
+    let left = status.bytes_total.saturating_sub(status.bytes_present);
+    let moving = status.bytes_ahead > 0 && status.milliseconds > 0 && !status.paused;
+    let eta = moving.then(|| (left as f64 * status.milliseconds as f64 / status.bytes_ahead as f64 / 1000.0).ceil());
+    MountView {
+        bytes_total: status.bytes_total,
+        bytes_present: status.bytes_present,
+        whole: status.whole,
+        paused: status.paused,
+        limit: status.limit,
+        eta_seconds: eta.filter(|_| left > 0).map(|seconds| seconds as u64),
+    }
+}
+
+fn conditions(row: &InstanceRow, status: Option<&Status>) -> Result<Vec<ConditionView>> {
+    let mut found = Vec::new();
+    if let Some(trouble) = row.trouble.as_deref().map(stored::<Trouble>).transpose()? {
+        found.push(trouble.view());
+    }
+    if let Some(stalled) = status.and_then(|status| status.stalled.as_ref()) {
+        found.push(ConditionView {
+            severity: "critical".into(),
+            kind: "hydration-stalled".into(),
+            since: None,
+            text: format!("what is missing is not being fetched: {stalled}"),
+            advice: "is the vault reachable, and is there room on the disk?".into(),
+        });
+    }
+    Ok(found)
+}
+
+/// What a folder takes on the disk; a mount point below is not entered, its bytes lie elsewhere.
+pub(super) fn local_bytes(folder: &Path) -> u64 {
+    let Ok(device) = std::fs::metadata(folder).map(|meta| meta.dev()) else { return 0 };
+    let (mut folders, mut bytes) = (vec![folder.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(meta) = std::fs::symlink_metadata(entry.path()) else { continue };
+            if meta.dev() != device {
+                continue;
+            }
+            bytes += meta.blocks() * 512;
+            if meta.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    bytes
+}

@@ -1,0 +1,159 @@
+//! Keeps instances as they should be: takes up what an earlier daemon opened, starts again what died, stops what takes too much,
+//! detaches restores that are complete, removes what has expired.
+
+use std::path::Path;
+use std::time::Duration;
+
+use api::{ConditionView, InstanceKind, InstancePhase};
+use engine::postgres::opened::{Opened, Standing};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::view::local_bytes;
+use super::{detach_stopped, forget, kind_name, opened, phase_name, set_phase};
+use crate::catalog::InstanceRow;
+use crate::daemon::Daemon;
+use crate::error::Result;
+use crate::views;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The last thing that happened to an instance and that somebody should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Trouble {
+    at: Timestamp,
+    /// `mount-lost`, `server-crashed`, `not-started`, `quota`.
+    kind: String,
+    text: String,
+    advice: String,
+}
+
+impl Trouble {
+    pub(super) fn view(self) -> ConditionView {
+        let severity = if self.kind == "not-started" { "critical" } else { "warning" };
+        let since = Some(self.at);
+        ConditionView { severity: severity.into(), kind: self.kind, since, text: self.text, advice: self.advice }
+    }
+}
+
+/// Runs as long as the daemon.
+pub(crate) async fn watch(daemon: Daemon) {
+    if let Err(error) = clear_unfinished(&daemon).await {
+        tracing::error!(%error, "what the last daemon left half open could not be looked at");
+    }
+    loop {
+        match daemon.catalog.instances().await {
+            Ok(rows) => {
+                for row in rows {
+                    look(&daemon, row).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the instances cannot be looked at"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What was being opened when the last daemon ended is of no use to anybody, and a drill ended with its operation.
+async fn clear_unfinished(daemon: &Daemon) -> Result<()> {
+    for row in daemon.catalog.instances().await? {
+        let half = row.phase == phase_name(InstancePhase::Opening) || row.kind == kind_name(InstanceKind::Drill);
+        if !half {
+            tracing::info!(instance = row.name, kind = row.kind, "taken up again");
+            continue;
+        }
+        match forget(daemon, &row).await {
+            Ok(()) => tracing::warn!(instance = row.name, "was left half open, and is taken away"),
+            Err(error) => tracing::error!(instance = row.name, %error, "was left half open, and cannot be taken away"),
+        }
+    }
+    Ok(())
+}
+
+async fn look(daemon: &Daemon, row: InstanceRow) {
+    let Some(_turn) = daemon.turns.take(&row.name) else { return };
+    // As it is now that nobody else changes it.
+    let Ok(Some(mut row)) = daemon.catalog.instance(&row.name).await else { return };
+    if let Err(error) = settle(daemon, &mut row).await {
+        let body = error.body();
+        let cause = body.causes.join(": ");
+        tracing::error!(instance = row.name, error = body.message, cause, "the instance is not as it should be");
+        let text = format!("it cannot be brought up: {}", [body.message, cause].join(": ").trim_end_matches(": "));
+        trouble(daemon, &mut row, "not-started", &text, body.hint.as_deref().unwrap_or("it is tried again")).await;
+    }
+}
+
+async fn settle(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
+    let now = daemon.host.env.now();
+    let expired = row.expires.as_deref().and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at <= now);
+    if expired {
+        tracing::info!(instance = row.name, kind = row.kind, "has expired, and is removed");
+        return forget(daemon, row).await;
+    }
+    let Some(opened) = opened(row)? else { return Ok(()) };
+    let phase = row.phase.clone();
+    let standing = tokio::task::spawn_blocking({
+        let opened = opened.clone();
+        move || opened.standing()
+    });
+    let standing = standing.await.map_err(|e| vault::Error::Internal(e.to_string()))?;
+    let is_open = phase == phase_name(InstancePhase::Open);
+    match standing {
+        Standing::Serves => over_quota(daemon, row, &opened).await,
+        Standing::Stopped if is_whole(row, &opened) => detach_stopped(daemon, row, opened).await,
+        Standing::Stopped if is_open => stopped_by_somebody(daemon, row).await,
+        Standing::Crashed | Standing::MountLost if is_open => bring_up(daemon, row, &opened, standing).await,
+        _ => Ok(()),
+    }
+}
+
+/// A restore of which nothing is missing.
+fn is_whole(row: &InstanceRow, opened: &Opened) -> bool {
+    let whole = || opened.home.as_ref().is_some_and(|home| home.join("whole").exists());
+    row.kind == kind_name(InstanceKind::Restore) && whole()
+}
+
+/// Whoever stopped the server by its own means meant it.
+async fn stopped_by_somebody(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
+    tracing::info!(instance = row.name, "its server was stopped");
+    set_phase(daemon, row, InstancePhase::Stopped).await
+}
+
+async fn bring_up(daemon: &Daemon, row: &mut InstanceRow, opened: &Opened, standing: Standing) -> Result<()> {
+    let (kind, text) = match standing {
+        Standing::MountLost => {
+            ("mount-lost", "its mount's process was gone; the mount was opened again and the server restarted")
+        }
+        _ => ("server-crashed", "its server ended by itself and was started again"),
+    };
+    tracing::error!(instance = row.name, kind, "an instance died and is brought up again");
+    opened.start(&daemon.host.program).await?;
+    let advice = "writes that were not committed are gone, as after a crash; the log of the instance says more";
+    trouble(daemon, row, kind, text, advice).await;
+    Ok(())
+}
+
+async fn over_quota(daemon: &Daemon, row: &mut InstanceRow, opened: &Opened) -> Result<()> {
+    let Some(quota) = row.quota_bytes.map(|bytes| bytes as u64) else { return Ok(()) };
+    let folder = row.folder.clone();
+    let taken = tokio::task::spawn_blocking(move || local_bytes(Path::new(&folder))).await;
+    let taken = taken.map_err(|e| vault::Error::Internal(e.to_string()))?;
+    if taken <= quota {
+        return Ok(());
+    }
+    set_phase(daemon, row, InstancePhase::Stopped).await?;
+    opened.stop().await?;
+    let text = format!("it takes {taken} bytes on the disk, its quota is {quota}: it was stopped");
+    trouble(daemon, row, "quota", &text, "reset it or remove it: rekindle clone reset, rekindle clone rm").await;
+    Ok(())
+}
+
+async fn trouble(daemon: &Daemon, row: &mut InstanceRow, kind: &str, text: &str, advice: &str) {
+    let at = daemon.host.env.now();
+    let trouble = Trouble { at, kind: kind.into(), text: text.into(), advice: advice.into() };
+    row.trouble = views::to_json(&trouble).ok().map(|json| json.to_string());
+    tracing::warn!(instance = row.name, kind, advice, "{text}");
+    if let Err(error) = daemon.catalog.put_instance(row).await {
+        tracing::error!(%error, instance = row.name, "what happened to it could not be recorded");
+    }
+}

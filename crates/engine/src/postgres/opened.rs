@@ -1,0 +1,200 @@
+//! A cluster of ours that is open for use: a server, and the mount it stands on when its files were not copied. It outlives the
+//! process that opened it; what is needed to find it again stands here.
+//!
+//! ```text
+//!   start    mount process ──► server           stop     server ──► mount process
+//!   detach   server stopped, everything present ──► unmount ──► HOME/skeleton becomes the directory
+//!   close    stop, and everything local of the mount goes
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mount::process::{Ask, Order, Process, Status};
+use serde::{Deserialize, Serialize};
+
+use super::control_file::{self, ControlFile, State};
+use super::instance::{Instance, kill_server, server_in};
+use crate::error::{Error, Result};
+
+/// See the head of this file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    pub instance: Instance,
+    /// Of its mount; nothing when the directory is plain.
+    pub home: Option<PathBuf>,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The server runs.
+    Serves,
+    /// The server was stopped in order.
+    Stopped,
+    /// The server ended without having been stopped.
+    Crashed,
+    /// The mount's process is gone, whatever the server thinks.
+    MountLost,
+}
+
+impl Opened {
+    pub fn process(&self) -> Option<Process> {
+        self.home.as_deref().map(Process::of)
+    }
+
+    /// The data directory's files as they lie locally, also when nothing is mounted.
+    fn local(&self) -> PathBuf {
+        match &self.home {
+            Some(home) => home.join("skeleton"),
+            None => self.instance.data_directory.clone(),
+        }
+    }
+
+    /// How much of the files is here; nothing for a plain directory.
+    pub fn status(&self) -> Option<Status> {
+        self.process()?.status().ok()
+    }
+
+    pub fn standing(&self) -> Standing {
+        let server_lives = self.instance.server_of(&self.local()).is_some();
+        match self.process() {
+            Some(process) if !process.is_alive() => match self.was_stopped() && !server_lives {
+                true => Standing::Stopped,
+                false => Standing::MountLost,
+            },
+            _ if server_lives => Standing::Serves,
+            _ if self.was_stopped() => Standing::Stopped,
+            _ => Standing::Crashed,
+        }
+    }
+
+    fn was_stopped(&self) -> bool {
+        let control = fs::read(self.local().join(control_file::PATH)).ok();
+        let control = control.and_then(|bytes| ControlFile::parse(&bytes).ok());
+        let ends = [State::ShutDown, State::ShutDownInRecovery];
+        control.is_some_and(|control| ends.contains(&control.state))
+    }
+
+    /// Makes it serve, from wherever it stands. What a dead mount has left is taken away first. Returns when people can connect.
+    pub async fn start(&self, program: &Path) -> Result<()> {
+        self.end_stray_server().await?;
+        if let Some(process) = self.process().filter(|process| !process.is_alive()) {
+            let program = program.to_owned();
+            blocking(move || Ok(process.start(&program, || true)?)).await?;
+        }
+        if self.instance.server_of(&self.local()).is_none() {
+            self.instance.start().await?;
+        }
+        self.instance.wait_connectable(|| Ok(())).await?.close().await;
+        Ok(())
+    }
+
+    /// A server whose mount died cannot read or write anything, and must be gone before another starts.
+    async fn end_stray_server(&self) -> Result<()> {
+        let lost = self.process().is_some_and(|process| !process.is_alive());
+        match self.instance.server_of(&self.local()) {
+            Some(pid) if lost => self.instance.kill(pid, &self.local()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops the server in order, then the mount.
+    pub async fn stop(&self) -> Result<()> {
+        self.end_stray_server().await?;
+        if self.instance.server_of(&self.local()).is_some() {
+            self.instance.stop().await?;
+        }
+        match self.process() {
+            Some(process) => blocking(move || Ok(process.unmount()?)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Pauses or limits what is fetched ahead.
+    pub async fn tell(&self, ask: Ask) -> Result<()> {
+        match self.process() {
+            Some(process) => blocking(move || Ok(process.tell(&ask)?)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Turns the mount into the plain directory. The server must be stopped and everything present; after a crash it can be done again.
+    pub async fn detach(&mut self) -> Result<()> {
+        let Some(home) = self.home.clone() else { return Ok(()) };
+        let skeleton = home.join("skeleton");
+        if skeleton.exists() {
+            if !home.join("whole").exists() {
+                return Err(self.refused("not everything of it is present yet"));
+            }
+            if self.instance.server_of(&skeleton).is_some() {
+                return Err(self.refused("its server still runs"));
+            }
+        }
+        let (process, into) = (Process::of(&home), self.instance.data_directory.clone());
+        blocking(move || {
+            process.unmount()?;
+            // The folder under the mount is empty, so this is one step: before it nothing can be started there, after it everything.
+            if skeleton.exists() {
+                fs::rename(&skeleton, &into).map_err(|e| Error::file("put in place", &into, e))?;
+                let parent = into.parent().unwrap_or(Path::new("/"));
+                fs::File::open(parent)
+                    .and_then(|folder| folder.sync_all())
+                    .map_err(|e| Error::file("sync", parent, e))?;
+            }
+            fs::remove_dir_all(&home).map_err(|e| Error::file("remove", &home, e))
+        })
+        .await?;
+        self.home = None;
+        Ok(())
+    }
+
+    fn refused(&self, what: &str) -> Error {
+        Error::Occupied {
+            path: self.instance.data_directory.display().to_string(),
+            what: format!("cannot be detached: {what}"),
+            hint: "`rekindle status` says how far it is".to_owned(),
+        }
+    }
+
+    /// Stops it, and removes the mount and everything of it that is local. Files that were copied are left to the caller.
+    pub async fn close(&self) -> Result<()> {
+        let local = self.local();
+        if let Some(pid) = self.instance.server_of(&local)
+            && (self.end_stray_server().await.is_err() || self.instance.stop().await.is_err())
+        {
+            self.instance.kill(pid, &local).await?;
+        }
+        let (home, into) = (self.home.clone(), self.instance.data_directory.clone());
+        blocking(move || home.map_or(Ok(()), |home| remove_mount(&home, &into))).await
+    }
+}
+
+/// Takes away what is left of one that was being opened when its maker died, and of which nothing is known but where it was to lie.
+pub async fn take_away(into: &Path, home: &Path) -> Result<()> {
+    for local in [home.join("skeleton"), into.to_owned()] {
+        if let Some(pid) = server_in(&local, into) {
+            kill_server(pid, &local, into).await?;
+        }
+    }
+    let (into, home) = (into.to_owned(), home.to_owned());
+    blocking(move || remove_mount(&home, &into)).await
+}
+
+fn remove_mount(home: &Path, into: &Path) -> Result<()> {
+    if Order::read(home).is_ok() {
+        Process::of(home).unmount()?;
+    }
+    mount::session::clear(into)?;
+    match fs::remove_dir_all(home) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", home, error)),
+        _ => {}
+    }
+    // Only where it is empty: it was the mount point.
+    let _ = fs::remove_dir(into);
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| vault::Error::Internal(e.to_string()))?
+}

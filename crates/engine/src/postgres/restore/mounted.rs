@@ -1,0 +1,120 @@
+//! Files that are mounted and fetched when they are touched: the claim on the folders, and the process that serves them.
+//!
+//! ```text
+//!   INTO    the mount point: an empty folder, so that what is unmounted cannot be started
+//!   HOME    what is local of it, see `mount::process`; `INTO` itself once everything is there and it was detached
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mount::process::{Order, Process};
+use mount::skeleton::Layout;
+use vault::backup::restore::RestoreTotals;
+use vault::backup::tree::Progress;
+
+use super::{Prepared, Purpose, RestoreRequest, folder};
+use crate::error::{Error, Result};
+use crate::postgres::owner::User;
+use crate::postgres::target::Resolved;
+
+/// Tablespaces lie here in the mounted tree, and links lead to them: a server takes no plain folder in `pg_tblspc`.
+const TABLESPACES: &str = "rekindle.tablespaces";
+
+#[derive(Debug, Clone)]
+pub struct MountAsk {
+    /// Where everything local goes; for a restore on the file system of the directory that it becomes.
+    pub home: PathBuf,
+    /// Bytes a second that are fetched ahead of use; 0 is no limit.
+    pub limit: u64,
+    /// How the mount's process opens the vault, see `mount::process::Order`.
+    pub vault: serde_json::Value,
+}
+
+/// Mounts when that was asked for and this host lets us; else says why not.
+pub(super) fn choose(request: &RestoreRequest) -> Result<(Option<MountAsk>, Option<String>)> {
+    let Some(mount) = &request.mount else { return Ok((None, None)) };
+    let refused = |what: &str| Error::Occupied {
+        path: request.into.display().to_string(),
+        what: what.to_owned(),
+        hint: "restore without opening it at once".to_owned(),
+    };
+    if request.delta {
+        return Err(refused("is to be reused, and a mount needs an empty directory"));
+    }
+    if !request.tablespaces.is_empty() {
+        return Err(refused("cannot have its tablespaces elsewhere while it is a mount"));
+    }
+    Ok(match mount::session::is_possible() {
+        Ok(()) => (Some(mount.clone()), None),
+        Err(why) => (None, Some(why)),
+    })
+}
+
+/// Makes sure both folders are free, and makes them.
+pub(super) fn claim(
+    mount: &MountAsk,
+    request: &RestoreRequest,
+    resolved: &Resolved,
+    owner: Option<User>,
+) -> Result<(PathBuf, BTreeMap<u32, PathBuf>)> {
+    let into = std::path::absolute(&request.into).map_err(|e| Error::file("find", &request.into, e))?;
+    let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if mount::session::is_mounted(&into) || filled(&into) {
+        let hint = "name an empty or new directory".to_owned();
+        return Err(Error::Occupied { path: into.display().to_string(), what: "is not empty".into(), hint });
+    }
+    if filled(&mount.home) {
+        let hint = "it is of an opened restore that did not end: see `rekindle clones`".to_owned();
+        return Err(Error::Occupied { path: mount.home.display().to_string(), what: "is not empty".into(), hint });
+    }
+    folder::room_for(&mount.home, if keeps(request) { resolved.backup.head.totals.bytes } else { 0 })?;
+    // Others may pass, so that the server reaches the mount point; what lies here is closed to them by itself.
+    let make = |path: &Path, mode| fs::DirBuilder::new().recursive(true).mode(mode).create(path);
+    make(&mount.home, 0o711).map_err(|e| Error::file("make", &mount.home, e))?;
+    make(&into, 0o700).map_err(|e| Error::file("make", &into, e))?;
+    folder::give(&into, owner)?;
+    let places = resolved.info.tablespaces.iter();
+    let places = places.map(|tablespace| (tablespace.oid, format!("../{TABLESPACES}/{}", tablespace.oid).into()));
+    Ok((into, places.collect()))
+}
+
+/// Whether all of it comes in the end.
+fn keeps(request: &RestoreRequest) -> bool {
+    request.purpose == Purpose::Restore
+}
+
+/// Starts the process and waits for its tree.
+pub(super) async fn begin(
+    mount: &MountAsk,
+    prepared: &Prepared,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    progress: &Arc<Progress>,
+) -> Result<()> {
+    let moved = resolved.info.tablespaces.iter().map(|tablespace| tablespace.oid);
+    let moved = moved.map(|oid| (format!("pg_tblspc/{oid}"), format!("{TABLESPACES}/{oid}"))).collect();
+    let order = Order {
+        source: resolved.backup.source.to_string(),
+        backup: resolved.backup.id.to_string(),
+        at: prepared.into.clone(),
+        keep: keeps(request),
+        limit: mount.limit,
+        layout: Layout { owner: prepared.owner.map(|user| (user.uid, user.gid)), moved },
+        vault: mount.vault.clone(),
+    };
+    order.write(&mount.home)?;
+    let (process, program, progress) = (Process::of(&mount.home), request.program.clone(), progress.clone());
+    let started = tokio::task::spawn_blocking(move || process.start(&program, || progress.check().is_ok())).await;
+    started.map_err(|e| vault::Error::Internal(e.to_string()))??;
+    folder::write_marker(&prepared.into, resolved, false, prepared.owner)
+}
+
+/// What there is; nothing of it was written.
+pub(super) fn totals(resolved: &Resolved) -> RestoreTotals {
+    let totals = &resolved.backup.head.totals;
+    RestoreTotals { files: totals.files, bytes: totals.bytes, ..RestoreTotals::default() }
+}

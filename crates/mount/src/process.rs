@@ -1,0 +1,389 @@
+//! One mount, one process: what it is told to serve, how it serves it, and how others speak with it. It belongs to nobody: the
+//! daemon that started it may end, and the next one finds it by its home.
+//!
+//! ```text
+//!   HOME/mount.json   what to serve
+//!   HOME/lock         held by the process for as long as it lives
+//!   HOME/socket       one line of JSON asks, one answers; there when the tree is mounted
+//!   HOME/log          what the process says
+//!   HOME/whole        put when every page is present and durable: the skeleton is the plain directory
+//!   HOME/skeleton …   see `skeleton`
+//! ```
+//! After a crash of the process or the host the same home is served again: `serve` takes away the dead mount and takes up the skeleton.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use vault::Vault;
+use vault::backup::read::BackupReader;
+
+use crate::error::{Error, Result};
+use crate::fs::{Fs, Way};
+use crate::hydrate::{Hydration, hydrate};
+use crate::session::{self, Session};
+use crate::skeleton::{Layout, Skeleton};
+
+/// An answer that takes longer is none. Unmounting makes everything durable first.
+const PATIENCE: Duration = Duration::from_secs(10);
+const UNMOUNT_PATIENCE: Duration = Duration::from_secs(600);
+/// How often a process that begins is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOG_BYTES_SHOWN: usize = 2000;
+
+/// What a process serves. `vault` says how to open the vault, in the words of whoever runs the process; no secret stands in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    pub source: String,
+    pub backup: String,
+    /// The mount point: an empty folder.
+    pub at: PathBuf,
+    /// Whether what is fetched stays, and everything is fetched in the end.
+    pub keep: bool,
+    /// Bytes a second that are fetched ahead of use; 0 is no limit.
+    pub limit: u64,
+    pub layout: Layout,
+    pub vault: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    Status,
+    /// Whether to stop fetching ahead.
+    Pause(bool),
+    Limit(u64),
+    /// Makes everything durable, unmounts, and ends the process. A tree in use stays.
+    Unmount,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Status(Status),
+    Done,
+    Failed(String),
+}
+
+/// How a mount stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub pid: u32,
+    /// Bytes of all files of the backup.
+    pub bytes_total: u64,
+    /// Bytes of them that are in the skeleton.
+    pub bytes_present: u64,
+    /// Everything is present and durable.
+    pub whole: bool,
+    pub paused: bool,
+    pub limit: u64,
+    /// Fetched ahead so far, and for how many milliseconds.
+    pub bytes_ahead: u64,
+    pub milliseconds: u64,
+    /// Pages that somebody wanted and the vault could not give.
+    pub failures: u64,
+    /// Why fetching ahead has stopped.
+    pub stalled: Option<String>,
+}
+
+impl Order {
+    pub fn read(home: &Path) -> Result<Order> {
+        let path = home.join("mount.json");
+        let text = fs::read(&path).map_err(|e| Error::file("read", &path, e))?;
+        serde_json::from_slice(&text).map_err(|e| Error::file("understand", &path, e.into()))
+    }
+
+    /// Readable by its owner only.
+    pub fn write(&self, home: &Path) -> Result<()> {
+        let path = home.join("mount.json");
+        let new = home.join("mount.json.new");
+        let write = || {
+            let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+            let mut file = file?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(home)?.sync_all()
+        };
+        write().map_err(|e| Error::file("write", &path, e))
+    }
+}
+
+/// The process of a home, whether it runs or not.
+#[derive(Debug, Clone)]
+pub struct Process {
+    home: PathBuf,
+}
+
+impl Process {
+    pub fn of(home: &Path) -> Process {
+        Process { home: home.to_owned() }
+    }
+
+    /// Starts `program mount-serve HOME` in a session of its own and waits until its tree is there. `go_on` may give up, and then the
+    /// process goes too. Blocks.
+    pub fn start(&self, program: &Path, mut go_on: impl FnMut() -> bool) -> Result<()> {
+        let mut child = self.spawn(program)?;
+        loop {
+            if self.ask(&Ask::Status).is_ok() {
+                reap(child);
+                return Ok(());
+            }
+            let ended = child.try_wait().map_err(|e| Error::file("wait for", program, e))?;
+            if ended.is_some() {
+                return Err(self.failed());
+            }
+            if !go_on() {
+                let _ = child.kill();
+                reap(child);
+                session::clear(&Order::read(&self.home)?.at)?;
+                return Err(vault::Error::Cancelled.into());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn spawn(&self, program: &Path) -> Result<Child> {
+        let path = self.home.join("log");
+        let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let log = log.map_err(|e| Error::file("open", &path, e))?;
+        let mut command = Command::new(program);
+        command.arg("mount-serve").arg(&self.home).current_dir("/").process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.spawn().map_err(|e| Error::file("run", program, e))
+    }
+
+    /// Whether the process lives.
+    pub fn is_alive(&self) -> bool {
+        match File::open(self.home.join("lock")) {
+            Ok(file) => matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)),
+            Err(_) => false,
+        }
+    }
+
+    pub fn status(&self) -> Result<Status> {
+        match self.ask(&Ask::Status)? {
+            Answer::Status(status) => Ok(status),
+            _ => Err(self.failed()),
+        }
+    }
+
+    /// For all that have nothing to tell but that it is done.
+    pub fn tell(&self, ask: &Ask) -> Result<()> {
+        match self.ask(ask)? {
+            Answer::Failed(what) => Err(Error::Process { home: self.home.display().to_string(), what }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Unmounts and waits for the end of the process. A tree in use stays. One that nobody serves is cleared.
+    pub fn unmount(&self) -> Result<()> {
+        if self.is_alive() {
+            self.tell(&Ask::Unmount)?;
+        }
+        while self.is_alive() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        session::clear(&Order::read(&self.home)?.at)
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<Answer> {
+        let asked = || {
+            let mut stream = UnixStream::connect(socket(&File::open(&self.home)?))?;
+            stream.set_read_timeout(Some(if *ask == Ask::Unmount { UNMOUNT_PATIENCE } else { PATIENCE }))?;
+            stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
+            let mut line = String::new();
+            BufReader::new(stream).read_line(&mut line)?;
+            Ok(serde_json::from_str(&line)?)
+        };
+        asked().map_err(|e| Error::file("ask the mount of", &self.home, e))
+    }
+
+    /// What the process said last.
+    fn failed(&self) -> Error {
+        let log = fs::read_to_string(self.home.join("log")).unwrap_or_default();
+        let from = log.char_indices().rev().take(LOG_BYTES_SHOWN).last().map_or(0, |(at, _)| at);
+        let lines = || log[from..].lines().rev();
+        let last = lines().find_map(|line| line.strip_prefix("error: ")).or_else(|| lines().next());
+        Error::Process { home: self.home.display().to_string(), what: last.unwrap_or("it said nothing").to_owned() }
+    }
+}
+
+/// A child that ended stays in the process table until it is waited for.
+fn reap(mut child: Child) {
+    std::thread::spawn(move || child.wait());
+}
+
+/// The socket's path, short however deep the home lies.
+fn socket(home: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/socket", home.as_raw_fd()))
+}
+
+/// Serves until it is asked to unmount, or the tree was unmounted by somebody else. Blocks; not to be called on a thread of the runtime.
+pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Result<()> {
+    let _lock = take_lock(home)?;
+    session::clear(&order.at)?;
+    let folder = File::open(home).map_err(|e| Error::file("open", home, e))?;
+    let _ = fs::remove_file(socket(&folder));
+    let source = order.source.parse().map_err(Error::Vault)?;
+    let backup = order.backup.parse().map_err(Error::Vault)?;
+    let reader = Arc::new(runtime.block_on(BackupReader::open(vault, &source, &backup))?);
+    let Skeleton { base, presence, root } = Skeleton::open(reader, home, &order.layout, runtime)?;
+    let way = Way { keep: order.keep, direct: rustix::process::geteuid().is_root() };
+    let fs = Fs::new(base, presence, &root, way).map_err(|e| Error::file("open", &root, e.into()))?;
+    let serving = Arc::new(Serving::new(home, Arc::new(fs), order, vault));
+    let mut session = Session::mount(serving.fs.clone(), &order.at)?;
+    let listener = UnixListener::bind(socket(&folder)).map_err(|e| Error::file("listen in", home, e))?;
+    fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600))
+        .map_err(|e| Error::file("set the mode of the socket in", home, e))?;
+    runtime.spawn(unmount_when_told(home.to_owned()));
+    let bringing = serving.clone();
+    let hydrating = (order.keep && !serving.is_whole()).then(|| std::thread::spawn(move || bringing.bring_in()));
+    tracing::info!(at = %order.at.display(), backup = order.backup, keep = order.keep, "mounted");
+    serving.answer_all(&listener, &mut session);
+    serving.hydration.stopped.store(true, Ordering::Relaxed);
+    if let Some(hydrating) = hydrating {
+        let _ = hydrating.join();
+    }
+    serving.fs.settle_all().map_err(|e| Error::file("make durable", home, e.into()))?;
+    let _ = fs::remove_file(socket(&folder));
+    tracing::info!(at = %order.at.display(), "unmounted");
+    Ok(())
+}
+
+fn take_lock(home: &Path) -> Result<File> {
+    let path = home.join("lock");
+    let file = File::create(&path).map_err(|e| Error::file("make", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::Served { home: home.display().to_string() }),
+        Err(fs::TryLockError::Error(e)) => Err(Error::file("lock", &path, e)),
+    }
+}
+
+/// The host goes down, or somebody ends us by hand: as if we were asked.
+async fn unmount_when_told(home: PathBuf) {
+    let Ok(mut told) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+    while told.recv().await.is_some() {
+        let process = Process::of(&home);
+        let asked = tokio::task::spawn_blocking(move || process.tell(&Ask::Unmount)).await;
+        if let Ok(Err(error)) = asked {
+            tracing::warn!(%error, "told to end, and cannot");
+        }
+    }
+}
+
+/// A mounted tree and what is known of it.
+struct Serving {
+    home: PathBuf,
+    at: PathBuf,
+    fs: Arc<Fs>,
+    hydration: Hydration,
+    vault: Vault,
+    begun: Duration,
+    stalled: std::sync::Mutex<Option<String>>,
+}
+
+impl Serving {
+    fn new(home: &Path, fs: Arc<Fs>, order: &Order, vault: &Vault) -> Serving {
+        let hydration = Hydration::default();
+        hydration.limit.store(order.limit, Ordering::Relaxed);
+        let (home, at, begun) = (home.to_owned(), order.at.clone(), vault.env().monotonic());
+        Serving { home, at, fs, hydration, vault: vault.clone(), begun, stalled: std::sync::Mutex::default() }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.home.join("whole").exists()
+    }
+
+    fn bring_in(&self) {
+        let done = hydrate(&self.fs, &self.hydration, self.vault.env());
+        let done = done.map_err(|e| e.to_string()).and_then(|whole| {
+            let put = || File::create(self.home.join("whole"))?.sync_all().and(File::open(&self.home)?.sync_all());
+            if whole { put().map_err(|e: std::io::Error| e.to_string()) } else { Ok(()) }
+        });
+        if let Err(what) = done {
+            tracing::error!(what, "not everything could be fetched");
+            *self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
+        }
+    }
+
+    fn answer_all(&self, listener: &UnixListener, session: &mut Session) {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            match self.answer(stream, session) {
+                Ok(true) => return,
+                Ok(false) if !session::is_mounted(&self.at) => return,
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "somebody asked and went away"),
+            }
+        }
+    }
+
+    /// Whether this was the end.
+    fn answer(&self, mut stream: UnixStream, session: &mut Session) -> std::io::Result<bool> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut line = String::new();
+        BufReader::new(stream.try_clone()?).read_line(&mut line)?;
+        let (answer, over) = match serde_json::from_str(&line) {
+            Ok(Ask::Status) => (Answer::Status(self.status()), false),
+            Ok(Ask::Pause(paused)) => {
+                self.hydration.paused.store(paused, Ordering::Relaxed);
+                (Answer::Done, false)
+            }
+            Ok(Ask::Limit(limit)) => {
+                self.hydration.limit.store(limit, Ordering::Relaxed);
+                (Answer::Done, false)
+            }
+            Ok(Ask::Unmount) => match self.unmount(session) {
+                Ok(()) => (Answer::Done, true),
+                Err(what) => (Answer::Failed(what), false),
+            },
+            Err(error) => (Answer::Failed(format!("not understood: {error}")), false),
+        };
+        let answered = stream.write_all(format!("{}\n", serde_json::to_string(&answer)?).as_bytes());
+        if over { Ok(true) } else { answered.map(|()| false) }
+    }
+
+    /// Durable first, so that a kill after the answer loses nothing.
+    fn unmount(&self, session: &mut Session) -> Result<(), String> {
+        self.fs.settle_all().map_err(|e| format!("it cannot be made durable: {e}"))?;
+        session.unmount().map_err(|e| match std::error::Error::source(&e) {
+            Some(why) => format!("{e}: {why}"),
+            None => e.to_string(),
+        })
+    }
+
+    fn status(&self) -> Status {
+        let mut status = Status {
+            pid: std::process::id(),
+            whole: self.is_whole(),
+            paused: self.hydration.paused.load(Ordering::Relaxed),
+            limit: self.hydration.limit.load(Ordering::Relaxed),
+            bytes_ahead: self.hydration.bytes(),
+            milliseconds: self.vault.env().monotonic().saturating_sub(self.begun).as_millis() as u64,
+            failures: self.fs.failures(),
+            stalled: self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            ..Status::default()
+        };
+        for file in self.fs.base().files() {
+            status.bytes_total += file.size;
+            let present = self.fs.presence().count(file.bits) * u64::from(file.page_size);
+            status.bytes_present += present.min(file.size);
+        }
+        if status.whole {
+            status.bytes_present = status.bytes_total;
+        }
+        status
+    }
+}
