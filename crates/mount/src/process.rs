@@ -20,7 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Fs, Way};
 use crate::hydrate::{Hydration, hydrate};
 use crate::session::{self, Session};
-use crate::skeleton::{Layout, Skeleton};
+use crate::skeleton::{Fresh, Layout, Skeleton};
 
 /// An answer that takes longer is none. Unmounting makes everything durable first.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,6 +83,8 @@ pub struct Status {
     pub bytes_total: u64,
     /// Bytes of them that are in the skeleton.
     pub bytes_present: u64,
+    /// What is synced in it outlives a crash. Before that it is made anew after one.
+    pub durable: bool,
     /// Everything is present and durable.
     pub whole: bool,
     pub paused: bool,
@@ -178,6 +180,18 @@ impl Process {
         }
     }
 
+    /// Waits until what is synced outlives a crash. Blocks.
+    pub fn wait_durable(&self) -> Result<()> {
+        loop {
+            let status = self.status()?;
+            match status.stalled {
+                _ if status.durable => return Ok(()),
+                Some(what) => return Err(Error::Process { home: self.home.display().to_string(), what }),
+                None => std::thread::sleep(LOOK_EVERY),
+            }
+        }
+    }
+
     /// For all that have nothing to tell but that it is done.
     pub fn tell(&self, ask: &Ask) -> Result<()> {
         match self.ask(ask)? {
@@ -238,7 +252,7 @@ pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Res
     let source = order.source.parse().map_err(Error::Vault)?;
     let backup = order.backup.parse().map_err(Error::Vault)?;
     let reader = Arc::new(runtime.block_on(BackupReader::open(vault, &source, &backup))?);
-    let Skeleton { base, presence, root } = Skeleton::open(reader, home, &order.layout, runtime)?;
+    let Skeleton { base, presence, root, fresh } = Skeleton::open(reader, home, &order.layout, runtime)?;
     let way = Way { keep: order.keep, direct: rustix::process::geteuid().is_root() };
     let fs = Fs::new(base, presence, &root, way).map_err(|e| Error::file("open", &root, e.into()))?;
     let serving = Arc::new(Serving::new(home, Arc::new(fs), order, vault));
@@ -247,14 +261,12 @@ pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Res
     fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600))
         .map_err(|e| Error::file("set the mode of the socket in", home, e))?;
     runtime.spawn(unmount_when_told(home.to_owned()));
-    let bringing = serving.clone();
-    let hydrating = (order.keep && !serving.is_whole()).then(|| std::thread::spawn(move || bringing.bring_in()));
+    let at_work = serving.clone();
+    let working = std::thread::spawn(move || at_work.work(fresh));
     tracing::info!(at = %order.at.display(), backup = order.backup, keep = order.keep, "mounted");
     serving.answer_all(&listener, &mut session);
     serving.hydration.stopped.store(true, Ordering::Relaxed);
-    if let Some(hydrating) = hydrating {
-        let _ = hydrating.join();
-    }
+    let _ = working.join();
     serving.fs.settle_all().map_err(|e| Error::file("make durable", home, e.into()))?;
     let _ = fs::remove_file(socket(&folder));
     tracing::info!(at = %order.at.display(), "unmounted");
@@ -291,6 +303,7 @@ struct Serving {
     hydration: Hydration,
     vault: Vault,
     begun: Duration,
+    durable: AtomicBool,
     stalled: std::sync::Mutex<Option<String>>,
 }
 
@@ -299,11 +312,32 @@ impl Serving {
         let hydration = Hydration::default();
         hydration.limit.store(order.limit, Ordering::Relaxed);
         let (home, at, begun) = (home.to_owned(), order.at.clone(), vault.env().monotonic());
-        Serving { home, at, fs, hydration, vault: vault.clone(), begun, stalled: std::sync::Mutex::default() }
+        let (vault, durable, stalled) = (vault.clone(), AtomicBool::new(false), std::sync::Mutex::default());
+        Serving { home, at, fs, hydration, vault, begun, durable, stalled }
     }
 
     fn is_whole(&self) -> bool {
         self.home.join("whole").exists()
+    }
+
+    /// What is done beside: what was made becomes durable, then what is missing is brought in.
+    fn work(&self, fresh: Option<Fresh>) {
+        let settle = |fresh: Fresh| {
+            self.fs.settle_all().map_err(|e| e.to_string())?;
+            fresh.finish().map_err(|e| e.to_string())
+        };
+        match fresh.map_or(Ok(()), settle) {
+            Ok(()) => self.durable.store(true, Ordering::Relaxed),
+            Err(what) => return self.stall(what),
+        }
+        if self.fs.way().keep && !self.is_whole() {
+            self.bring_in();
+        }
+    }
+
+    fn stall(&self, what: String) {
+        tracing::error!(what, "not everything could be fetched");
+        *self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
     }
 
     fn bring_in(&self) {
@@ -313,8 +347,7 @@ impl Serving {
             if whole { put().map_err(|e: std::io::Error| e.to_string()) } else { Ok(()) }
         });
         if let Err(what) = done {
-            tracing::error!(what, "not everything could be fetched");
-            *self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
+            self.stall(what);
         }
     }
 
@@ -367,6 +400,7 @@ impl Serving {
     fn status(&self) -> Status {
         let mut status = Status {
             pid: std::process::id(),
+            durable: self.durable.load(Ordering::Relaxed),
             whole: self.is_whole(),
             paused: self.hydration.paused.load(Ordering::Relaxed),
             limit: self.hydration.limit.load(Ordering::Relaxed),

@@ -73,8 +73,9 @@ pub fn is_mounted(at: &Path) -> bool {
     let wanted = at.to_string_lossy().replace('\\', "\\134").replace(' ', "\\040").replace('\t', "\\011");
     // 36 35 98:0 /root /mount/point options … - type source options
     let is_it = |line: &str| {
-        let kind = line.split(" - ").nth(1).and_then(|rest| rest.split(' ').next());
-        line.split(' ').nth(4) == Some(&*wanted) && kind == Some(&*format!("fuse.{NAME}"))
+        let behind: Vec<&str> = line.split(" - ").nth(1).unwrap_or_default().split(' ').collect();
+        let ours = behind.first().is_some_and(|kind| kind.starts_with("fuse")) && behind.get(1) == Some(&NAME);
+        ours && line.split(' ').nth(4) == Some(&*wanted)
     };
     mounts.lines().any(is_it)
 }

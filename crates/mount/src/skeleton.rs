@@ -52,6 +52,23 @@ pub struct Skeleton {
     pub base: Base,
     pub presence: Presence,
     pub root: PathBuf,
+    /// Not yet durable: who serves it makes it so, and says so, before anything in it is relied on.
+    pub fresh: Option<Fresh>,
+}
+
+/// That a skeleton was made a moment ago. Until `finish` a crash means that it is made anew.
+#[derive(Debug)]
+#[must_use = "without its marker a skeleton is made anew"]
+pub struct Fresh {
+    home: PathBuf,
+    id: [u8; 32],
+}
+
+impl Fresh {
+    /// Everything that was made has reached the disk.
+    pub fn finish(self) -> Result<()> {
+        put_marker(&self.home, &self.id)
+    }
 }
 
 impl Skeleton {
@@ -81,7 +98,7 @@ fn identity(reader: &BackupReader) -> [u8; 32] {
 fn take_up(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], runtime: &Handle) -> Result<Skeleton> {
     let base = runtime.block_on(Base::load(reader, |_, _| Ok(())))?;
     let presence = Presence::open(&home.join("presence"), id, base.words())?;
-    Ok(Skeleton { base, presence, root: home.join("skeleton") })
+    Ok(Skeleton { base, presence, root: home.join("skeleton"), fresh: None })
 }
 
 fn make(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], layout: &Layout, runtime: &Handle) -> Result<Skeleton> {
@@ -108,10 +125,7 @@ fn make(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], layout: &Layout, 
     for (path, number) in small {
         fill(&base, &presence, &path, number)?;
     }
-    sync(home)?;
-    presence.record(&presence.take_all()).map_err(|e| Error::file("write", &home.join("presence"), e))?;
-    put_marker(home, id)?;
-    Ok(Skeleton { base, presence, root })
+    Ok(Skeleton { base, presence, root, fresh: Some(Fresh { home: home.to_owned(), id: *id }) })
 }
 
 fn make_entry(path: &Path, entry: &FileEntry, file: Option<&BaseFile>, owner: Option<(u32, u32)>) -> Result<()> {
@@ -165,12 +179,6 @@ fn fill(base: &Base, presence: &Presence, path: &Path, number: FileNumber) -> Re
         presence.set(file.bits, page);
     }
     Ok(())
-}
-
-/// Everything that was made reaches the disk, names and attributes too.
-fn sync(home: &Path) -> Result<()> {
-    let folder = File::open(home).map_err(|e| Error::file("open", home, e))?;
-    rustix::fs::syncfs(&folder).map_err(|e| Error::file("sync", home, e.into()))
 }
 
 fn put_marker(home: &Path, id: &[u8; 32]) -> Result<()> {

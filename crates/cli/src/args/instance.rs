@@ -9,14 +9,16 @@ pub struct CloneArgs {
     #[command(subcommand)]
     pub command: Option<CloneCommand>,
     #[command(flatten)]
-    pub new: Option<NewCloneArgs>,
+    pub new: NewCloneArgs,
 }
 
 #[derive(Debug, Args)]
+// A clone has a name of its own.
+#[command(mut_arg("restore_point", |arg| arg.visible_alias(None)))]
 pub struct NewCloneArgs {
     /// The source
     #[arg(required = true)]
-    pub source: String,
+    pub source: Option<String>,
     #[command(flatten)]
     pub target: TargetArgs,
     /// What it is called from now on [default: made from the source's name]

@@ -4,7 +4,7 @@ use api::{CloneAsk, InstanceView};
 
 use crate::args::{CloneArgs, CloneCommand, ClonesArgs, NewCloneArgs};
 use crate::client::Client;
-use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
+use crate::failure::{NOT_ALL_WELL, Outcome, WELL};
 use crate::show::instance;
 use crate::surroundings::Surroundings;
 use crate::terminal::{agree, print, print_json};
@@ -12,15 +12,15 @@ use crate::{wait, when};
 
 pub async fn run(args: &CloneArgs, around: &Surroundings) -> Outcome {
     let client = super::client(around)?;
-    match (&args.command, &args.new) {
-        (Some(CloneCommand::Start(args)), _) => show(&client.start_instance(&args.name).await?, around),
-        (Some(CloneCommand::Stop(args)), _) => show(&client.stop_instance(&args.name).await?, around),
-        (Some(CloneCommand::Reset(args)), _) => {
+    match &args.command {
+        Some(CloneCommand::Start(args)) => show(&client.start_instance(&args.name).await?, around),
+        Some(CloneCommand::Stop(args)) => show(&client.stop_instance(&args.name).await?, around),
+        Some(CloneCommand::Reset(args)) => {
             agree(around, &format!("throw away what was written in {}", args.name), args.yes, false)?;
             let result = wait::until_over(around, &client, client.reset_instance(&args.name).await?).await?;
             show(&wait::read(&result)?, around)
         }
-        (Some(CloneCommand::Rm(args)), _) => {
+        Some(CloneCommand::Rm(args)) => {
             agree(around, &format!("remove {} and what was written in it", args.name), args.yes, false)?;
             client.remove_instance(&args.name).await?;
             if !around.global.json {
@@ -28,12 +28,12 @@ pub async fn run(args: &CloneArgs, around: &Surroundings) -> Outcome {
             }
             Ok(WELL)
         }
-        (None, Some(new)) => open(&client, new, around).await,
-        (None, None) => Err(Failure::input("nothing to clone was said", "rekindle clone SOURCE --to latest")),
+        None => open(&client, &args.new, around).await,
     }
 }
 
 async fn open(client: &Client, args: &NewCloneArgs, around: &Surroundings) -> Outcome {
+    let source = args.source.as_deref().unwrap_or_default();
     let ttl_seconds = args.ttl.as_deref().map(|span| when::span_seconds(span, &around.view().now)).transpose()?;
     let ask = CloneAsk {
         target: super::restore::moment(&args.target, &around.view().now)?,
@@ -45,7 +45,7 @@ async fn open(client: &Client, args: &NewCloneArgs, around: &Surroundings) -> Ou
         quota_bytes: args.quota,
         owner: args.owner.clone(),
     };
-    let begun = client.clone_source(&args.source, &ask).await?;
+    let begun = client.clone_source(source, &ask).await?;
     let result = wait::until_over(around, client, begun).await?;
     show(&wait::read(&result)?, around)
 }

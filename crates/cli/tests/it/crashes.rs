@@ -10,21 +10,11 @@ use std::time::Duration;
 
 use testkit::postgres::Server;
 
-use crate::house::{House, server};
+use crate::house::{House, Seeded, server};
 
 /// Rounds of killing; `REKINDLE_TEST_ROUNDS` says another number.
 fn rounds() -> u64 {
     std::env::var("REKINDLE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50)
-}
-
-/// A small seeded generator: the same seed kills at the same moments of a round.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % most
-    }
 }
 
 /// What the server was told is durable in the vault.

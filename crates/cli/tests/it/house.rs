@@ -92,11 +92,13 @@ impl House {
     }
 
     /// Asks the daemon's API something that no command asks.
-    pub(crate) fn ask(&self, method: &str, path: &str) -> String {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
         use std::io::{Read, Write};
         let mut stream = std::os::unix::net::UnixStream::connect(self.path("socket")).unwrap();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: rekindle\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: rekindle\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -277,6 +279,16 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         self.kill_daemon();
+    }
+}
+
+/// A small seeded generator: the same seed kills at the same moments of a round.
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl Seeded {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
     }
 }
 

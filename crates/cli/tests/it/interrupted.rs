@@ -27,7 +27,7 @@ fn goes_on(house: &House) {
 fn a_cancelled_backup_is_no_backup() {
     let house = with_a_table();
     let (code, answer) =
-        house.during_a_backup(|id| drop(house.ask("POST", &format!("/api/v1/operations/{id}/cancel"))));
+        house.during_a_backup(|id| drop(house.ask("POST", &format!("/api/v1/operations/{id}/cancel"), "")));
     assert_eq!((code, answer["code"].as_str()), (4, Some("RK-4006")), "{answer}");
     assert_eq!(house.ok(&["timeline", "shop"])["backups"].as_array().map(Vec::len), Some(0));
     // The server is out of backup mode: no session of ours is left in it.

@@ -4,8 +4,11 @@ mod crashes;
 mod doors;
 mod gaps;
 mod house;
+
 mod interrupted;
+mod opened;
 mod recover;
+mod rounds;
 mod shapes;
 mod standby;
 mod targets;

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::views;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const START_TRIES: u32 = 3;
 
 /// The last thing that happened to an instance and that somebody should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +128,15 @@ async fn bring_up(daemon: &Daemon, row: &mut InstanceRow, opened: &Opened, stand
         _ => ("server-crashed", "its server ended by itself and was started again"),
     };
     tracing::error!(instance = row.name, kind, "an instance died and is brought up again");
-    opened.start(&daemon.host.program).await?;
+    let mut tries = 0;
+    // What is left of the dead server may take a moment to go.
+    while let Err(error) = opened.start(&daemon.host.program).await {
+        tries += 1;
+        if tries == START_TRIES {
+            return Err(error.into());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     let advice = "writes that were not committed are gone, as after a crash; the log of the instance says more";
     trouble(daemon, row, kind, text, advice).await;
     Ok(())

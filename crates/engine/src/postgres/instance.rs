@@ -24,6 +24,7 @@ const LOG_LINES_SHOWN: usize = 15;
 /// A server that was told to end at once gets two seconds.
 const KILL_AFTER_LOOKS: u32 = 10;
 const GIVE_UP_AFTER_LOOKS: u32 = 300;
+const LOCK_FILE: &str = "postmaster.pid";
 pub const LOG_FILE: &str = "rekindle.server.log";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,11 +97,6 @@ impl Instance {
         server_in(local, &self.data_directory)
     }
 
-    /// Ends a server that cannot be stopped in order.
-    pub async fn kill(&self, server: Pid, local: &Path) -> Result<()> {
-        kill_server(server, local, &self.data_directory).await
-    }
-
     pub fn conninfo(&self, database: &str) -> Result<Conninfo> {
         let text = format!(
             "host='{}' port={} user='{}' dbname='{}' application_name=rekindle connect_timeout=5",
@@ -154,8 +150,7 @@ impl Instance {
 
 /// The server of a data directory whose files lie in `local`, if it lives.
 pub(super) fn server_in(local: &Path, data_directory: &Path) -> Option<Pid> {
-    let text = std::fs::read_to_string(local.join("postmaster.pid")).ok()?;
-    let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?)?;
+    let pid = locked_by(local)?;
     // The number may be another process's by now.
     let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
     let own = data_directory.as_os_str().as_bytes();
@@ -183,12 +178,27 @@ pub(super) async fn kill_server(server: Pid, local: &Path, data_directory: &Path
         }
         tokio::time::sleep(LAST_LOOK).await;
     }
-    match std::fs::remove_file(local.join("postmaster.pid")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &local.join("postmaster.pid"), error))
+    Ok(())
+}
+
+/// Waits a while until the process that the lock names is out of the process table: as long as it is there, dead or not, no server
+/// starts.
+pub(super) async fn wait_gone(local: &Path) {
+    let there = || {
+        let pid = locked_by(local);
+        pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+    };
+    for _ in 0..GIVE_UP_AFTER_LOOKS {
+        if !there() {
+            return;
         }
-        _ => Ok(()),
+        tokio::time::sleep(LAST_LOOK).await;
     }
+}
+
+fn locked_by(local: &Path) -> Option<Pid> {
+    let text = std::fs::read_to_string(local.join(LOCK_FILE)).ok()?;
+    Pid::from_raw(text.lines().next()?.trim().parse().ok()?)
 }
 
 fn quoted(value: &str) -> String {

@@ -14,7 +14,7 @@ use mount::process::{Ask, Order, Process, Status};
 use serde::{Deserialize, Serialize};
 
 use super::control_file::{self, ControlFile, State};
-use super::instance::{Instance, kill_server, server_in};
+use super::instance::{Instance, kill_server, server_in, wait_gone};
 use crate::error::{Error, Result};
 
 /// See the head of this file.
@@ -84,6 +84,7 @@ impl Opened {
             blocking(move || Ok(process.start(&program, || true)?)).await?;
         }
         if self.instance.server_of(&self.local()).is_none() {
+            wait_gone(&self.local()).await;
             self.instance.start().await?;
         }
         self.instance.wait_connectable(|| Ok(())).await?.close().await;
@@ -94,7 +95,7 @@ impl Opened {
     async fn end_stray_server(&self) -> Result<()> {
         let lost = self.process().is_some_and(|process| !process.is_alive());
         match self.instance.server_of(&self.local()) {
-            Some(pid) if lost => self.instance.kill(pid, &self.local()).await,
+            Some(pid) if lost => kill_server(pid, &self.local(), &self.instance.data_directory).await,
             _ => Ok(()),
         }
     }
@@ -163,7 +164,7 @@ impl Opened {
         if let Some(pid) = self.instance.server_of(&local)
             && (self.end_stray_server().await.is_err() || self.instance.stop().await.is_err())
         {
-            self.instance.kill(pid, &local).await?;
+            kill_server(pid, &local, &self.instance.data_directory).await?;
         }
         let (home, into) = (self.home.clone(), self.instance.data_directory.clone());
         blocking(move || home.map_or(Ok(()), |home| remove_mount(&home, &into))).await

@@ -187,6 +187,7 @@ async fn fill_and_start(
     let verified = look(&mut sql, prepared, resolved, request.purpose, watch).await?;
     if request.purpose != Purpose::Peek {
         watch.step("open");
+        mounted::wait_durable(prepared).await?;
         open(&mut sql, prepared, resolved).await?;
     }
     sql.close().await;

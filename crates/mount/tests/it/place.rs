@@ -47,7 +47,13 @@ impl Place {
     pub(crate) fn open(&self) -> mount::Result<Skeleton> {
         let source: SourceName = "shop".parse().unwrap();
         let reader = self.runtime.block_on(BackupReader::open(&self.vault, &source, &self.backup)).unwrap();
-        Skeleton::open(Arc::new(reader), &self.home(), &Layout::default(), self.runtime.handle())
+        let mut skeleton = Skeleton::open(Arc::new(reader), &self.home(), &Layout::default(), self.runtime.handle())?;
+        if let Some(fresh) = skeleton.fresh.take() {
+            // As the process of a mount does beside.
+            skeleton.presence.record(&skeleton.presence.take_all()).unwrap();
+            fresh.finish()?;
+        }
+        Ok(skeleton)
     }
 
     /// The tree, as a new process would open it: what only the one before had in memory is gone.
@@ -61,7 +67,7 @@ impl Place {
     }
 
     fn fs_in(&self, way: Way) -> Fs {
-        let Skeleton { base, presence, root } = self.open().unwrap();
+        let Skeleton { base, presence, root, .. } = self.open().unwrap();
         Fs::new(base, presence, &root, way).unwrap()
     }
 }

@@ -113,6 +113,14 @@ pub(super) async fn begin(
     folder::write_marker(&prepared.into, resolved, false, prepared.owner)
 }
 
+/// Before anybody writes.
+pub(super) async fn wait_durable(prepared: &Prepared) -> Result<()> {
+    let Some(mount) = &prepared.mount else { return Ok(()) };
+    let process = Process::of(&mount.home);
+    let waited = tokio::task::spawn_blocking(move || process.wait_durable()).await;
+    Ok(waited.map_err(|e| vault::Error::Internal(e.to_string()))??)
+}
+
 /// What there is; nothing of it was written.
 pub(super) fn totals(resolved: &Resolved) -> RestoreTotals {
     let totals = &resolved.backup.head.totals;
