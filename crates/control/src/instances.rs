@@ -15,7 +15,7 @@ use api::{
     HydrationAsk, InstanceKind, InstancePhase, InstanceView, RestoreAsk, RestoreReport, SqlAnswer, SqlAsk, TargetAsk,
 };
 use engine::mount::process::Ask;
-use engine::postgres::opened::Opened;
+use engine::postgres::opened::{Opened, end_copy, take_away};
 use engine::postgres::restore::{MountAsk, Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Resolved, Stop};
 use jiff::{SignedDuration, Timestamp};
@@ -191,7 +191,12 @@ fn request(daemon: &Daemon, wanted: &Wanted) -> Result<RestoreRequest> {
             wanted.folder().join("mount")
         }
     };
-    let mount = MountAsk { home, limit: wanted.ask.limit, vault: mount_process::vault_words(&daemon.config)? };
+    let mount = MountAsk {
+        name: wanted.name.clone(),
+        home,
+        limit: wanted.ask.limit,
+        vault: mount_process::vault_words(&daemon.config)?,
+    };
     Ok(RestoreRequest { purpose: wanted.purpose(), mount: Some(mount), ..request })
 }
 
@@ -219,7 +224,10 @@ async fn forget(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
         Some(opened) => opened.close().await?,
         None => close_unknown(row).await?,
     }
-    remove_folder(Path::new(&row.folder))?;
+    // That of a restore is beside a directory that somebody named, and is removed only where it is known to be ours.
+    if row.kind != kind_name(InstanceKind::Restore) {
+        remove_folder(Path::new(&row.folder))?;
+    }
     unpin(daemon, row).await?;
     daemon.catalog.remove_instance(&row.name).await
 }
@@ -227,9 +235,14 @@ async fn forget(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
 /// What a daemon that died while opening has left: a mount perhaps, and a server perhaps.
 async fn close_unknown(row: &InstanceRow) -> Result<()> {
     let ask: RestoreAsk = stored(&row.ask)?;
-    let folder = PathBuf::from(&row.folder);
-    let home = if folder.join("mount.json").exists() { folder } else { folder.join("mount") };
-    Ok(engine::postgres::opened::take_away(Path::new(&ask.into), &home).await?)
+    let (folder, into) = (PathBuf::from(&row.folder), PathBuf::from(&ask.into));
+    let is_restore = row.kind == kind_name(InstanceKind::Restore);
+    let home = if is_restore { folder } else { folder.join("mount") };
+    take_away(&row.name, &into, &home).await?;
+    if !is_restore {
+        end_copy(&into).await?;
+    }
+    Ok(())
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {

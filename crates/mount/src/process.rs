@@ -44,6 +44,8 @@ const LOG_BYTES_SHOWN: usize = 2000;
 /// What a process serves. `vault` says how to open the vault, in the words of whoever runs the process; no secret stands in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
+    /// Whose mount it is: only he may take it away.
+    pub name: String,
     pub source: String,
     pub backup: String,
     /// The mount point: an empty folder.

@@ -1,5 +1,6 @@
 //! A tree under a mount point: begun, ended.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::fuse::Adapter;
 
+/// Major and minor number (admin-guide/devices.txt of the kernel).
+const FUSE_DEVICE: (u32, u32) = (10, 229);
 /// What mount tables call it.
 const NAME: &str = "rekindle";
 /// Threads that answer the kernel: each may wait for the vault.
@@ -59,7 +62,11 @@ impl Session {
 /// Whether this host lets us mount at all; if not, why.
 pub fn is_possible() -> std::result::Result<(), String> {
     let opened = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
-    opened.map_err(|error| format!("/dev/fuse cannot be opened: {error}"))?;
+    let found =
+        opened.and_then(|device| device.metadata()).map_err(|error| format!("/dev/fuse cannot be opened: {error}"))?;
+    if found.rdev() != rustix::fs::makedev(FUSE_DEVICE.0, FUSE_DEVICE.1) {
+        return Err("/dev/fuse is not the kernel's FUSE device".to_owned());
+    }
     let helper = || Command::new("fusermount3").arg("--version").output().is_ok();
     match rustix::process::geteuid().is_root() || helper() {
         true => Ok(()),

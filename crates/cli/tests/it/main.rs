@@ -7,6 +7,7 @@ mod house;
 
 mod interrupted;
 mod opened;
+mod openings;
 mod recover;
 mod rounds;
 mod shapes;

@@ -7,7 +7,7 @@ use testkit::postgres::wait_until;
 
 use crate::house::{House, PATIENCE, Restored, majors, server, text};
 
-fn house(major: u32) -> House {
+pub(crate) fn house(major: u32) -> House {
     let house = House::new(server(major));
     house
         .server

@@ -1,6 +1,11 @@
 //! Whatever dies under an opened database, and whenever: what it acknowledged is there, and it is consistent. The seed is printed;
 //! `REKINDLE_TEST_ROUNDS` says how many rounds.
-#![allow(clippy::disallowed_macros, clippy::print_stdout, reason = "tests print their seeds")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests print their seeds"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};

@@ -171,15 +171,26 @@ impl Opened {
     }
 }
 
-/// Takes away what is left of one that was being opened when its maker died, and of which nothing is known but where it was to lie.
-pub async fn take_away(into: &Path, home: &Path) -> Result<()> {
-    for local in [home.join("skeleton"), into.to_owned()] {
-        if let Some(pid) = server_in(&local, into) {
-            kill_server(pid, &local, into).await?;
-        }
+/// Takes away what is left of a mount that was being opened when its maker died, and of which nothing is known but its name and where
+/// it was to lie. What lies there and has another name is not touched: the maker had not come so far, and it is somebody else's.
+pub async fn take_away(name: &str, into: &Path, home: &Path) -> Result<()> {
+    if Order::read(home).map_or(true, |order| order.name != name) {
+        return Ok(());
+    }
+    let local = home.join("skeleton");
+    if let Some(pid) = server_in(&local, into) {
+        kill_server(pid, &local, into).await?;
     }
     let (into, home) = (into.to_owned(), home.to_owned());
     blocking(move || remove_mount(&home, &into)).await
+}
+
+/// Ends the server of a directory that was copied, in a folder of ours.
+pub async fn end_copy(into: &Path) -> Result<()> {
+    match server_in(into, into) {
+        Some(pid) => kill_server(pid, into, into).await,
+        None => Ok(()),
+    }
 }
 
 fn remove_mount(home: &Path, into: &Path) -> Result<()> {

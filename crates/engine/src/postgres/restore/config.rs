@@ -239,7 +239,7 @@ pub(super) fn not_covered(prepared: &Prepared, resolved: &Resolved) -> Vec<Strin
         "replication slots are not part of a backup".to_owned(),
     ];
     if let Some(why) = &prepared.not_mounted {
-        notes.push(format!("the files were copied: this host cannot mount them ({why}); see `rekindle doctor`"));
+        notes.push(format!("the files were copied: this host cannot mount them ({why})"));
     }
     if !resolved.info.outside_config.is_empty() {
         notes.push(

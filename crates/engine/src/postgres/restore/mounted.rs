@@ -26,6 +26,8 @@ const TABLESPACES: &str = "rekindle.tablespaces";
 
 #[derive(Debug, Clone)]
 pub struct MountAsk {
+    /// Whose it is, see `mount::process::Order`.
+    pub name: String,
     /// Where everything local goes; for a restore on the file system of the directory that it becomes.
     pub home: PathBuf,
     /// Bytes a second that are fetched ahead of use; 0 is no limit.
@@ -98,6 +100,7 @@ pub(super) async fn begin(
     let moved = resolved.info.tablespaces.iter().map(|tablespace| tablespace.oid);
     let moved = moved.map(|oid| (format!("pg_tblspc/{oid}"), format!("{TABLESPACES}/{oid}"))).collect();
     let order = Order {
+        name: mount.name.clone(),
         source: resolved.backup.source.to_string(),
         backup: resolved.backup.id.to_string(),
         at: prepared.into.clone(),

@@ -1,0 +1,159 @@
+//! What openings meet: tablespaces, stores in a network, hosts without FUSE, expiry, limits of time and space, wrong words, crowds.
+
+use serde_json::Value;
+use testkit::postgres::wait_until;
+
+use crate::house::{House, PATIENCE, server, text};
+use crate::opened::{house, sql};
+
+#[test]
+fn tablespaces_lie_inside_what_is_opened() {
+    let house = House::new(server(15));
+    let place = house.server.make_dir("fast");
+    house.server.sql("postgres", &format!("CREATE TABLESPACE fast LOCATION '{}'", place.display()));
+    house.server.sql("postgres", "CREATE TABLE t TABLESPACE fast AS SELECT n FROM generate_series(1, 50000) n");
+    house.ok(&["backup", "shop"]);
+    house.server.sql("postgres", "INSERT INTO t VALUES (0)");
+    house.caught_up();
+    let restored = house.restore("back", &["--to", "latest", "--open"]);
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "50001");
+    restored.sql("postgres", "INSERT INTO t VALUES (-1); CHECKPOINT");
+    let name = restored.report["instance"].as_str().unwrap();
+    assert!(wait_until(PATIENCE, || house.ok(&["clones", name])["mount"]["whole"] == true));
+    house.ok(&["detach", name, "--yes"]);
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "50002");
+    let oid = restored.sql("postgres", "SELECT oid FROM pg_tablespace WHERE spcname = 'fast'");
+    let link = std::fs::read_link(house.path("back/pg_tblspc").join(&oid)).unwrap();
+    assert_eq!(text(&link), format!("../rekindle.tablespaces/{oid}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clones_and_peeks_read_from_s3() {
+    let s3 = testkit::s3::Server::start().await;
+    tokio::task::block_in_place(|| {
+        let mut house = House::bare(server(15));
+        house.on_s3(&s3);
+        house.init();
+        house.start_daemon();
+        house.protect();
+        house.server.sql(
+            "postgres",
+            "CREATE TABLE orders AS SELECT n, repeat('x', 200) AS text FROM generate_series(1, 20000) n",
+        );
+        house.ok(&["backup", "shop"]);
+        let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "far"]);
+        assert_eq!(sql(&house, &view, "SELECT count(*) FROM orders"), "20000");
+        let (code, answer) = house.run(&["peek", "shop", "--to", "latest", "--", "SELECT max(n) FROM orders"]);
+        assert_eq!((code, &answer[0]["rows"][0][0]), (0, &Value::from("20000")), "{}", house.log());
+        house.ok(&["clone", "rm", "far", "--yes"]);
+    });
+}
+
+#[test]
+fn without_fuse_everything_is_copied() {
+    let mut house = house(15);
+    house.kill_daemon();
+    house.under(&["unshare", "--mount", "sh", "-c", "mount --bind /dev/null /dev/fuse && exec \"$@\"", "sh"]);
+    house.start_daemon();
+    let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    assert_eq!((&view["mount"], view["standing"].as_str()), (&Value::Null, Some("serves")));
+    let said = view["report"]["not_covered"].to_string();
+    assert!(said.contains("were copied") && said.contains("/dev/fuse"), "{said}");
+    sql(&house, &view, "DELETE FROM orders");
+    house.ok(&["clone", "stop", "staging"]);
+    let view = house.ok(&["clone", "start", "staging"]);
+    assert_eq!(sql(&house, &view, "SELECT count(*) FROM orders"), "0");
+    let view = house.ok(&["clone", "reset", "staging", "--yes"]);
+    assert_eq!(sql(&house, &view, "SELECT count(*) FROM orders"), "20001");
+    let (code, answer) = house.run(&["peek", "shop", "--to", "latest", "--", "SELECT count(*) FROM orders"]);
+    assert_eq!((code, answer[0]["rows"][0][0].as_str()), (0, Some("20001")));
+    let restored = house.restore("back", &["--to", "latest", "--open"]);
+    assert_eq!(restored.report["instance"], Value::Null);
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM orders"), "20001");
+    house.ok(&["clone", "rm", "staging", "--yes"]);
+    assert!(!house.path("data.instances/staging").exists());
+}
+
+#[test]
+fn expiry_keeps_what_an_opened_database_reads() {
+    let house = house(15);
+    let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    house.server.sql("postgres", "TRUNCATE orders");
+    house.ok(&["backup", "shop", "--full"]);
+    let expire = ["expire", "shop", "--keep-last", "1", "--grace", "0s", "--apply", "--yes"];
+    house.ok(&expire);
+    let backups = || house.ok(&["timeline", "shop"])["backups"].as_array().unwrap().len();
+    assert_eq!(backups(), 2, "the backup of the clone has gone");
+    assert_eq!(sql(&house, &view, "SELECT count(*) FROM orders WHERE text LIKE 'x%'"), "20000");
+    house.ok(&["clone", "rm", "staging", "--yes"]);
+    house.ok(&expire);
+    assert_eq!(backups(), 1, "the pin of a clone that is gone stays");
+}
+
+#[test]
+fn time_and_room_are_limited() {
+    let house = house(15);
+    house.ok(&["clone", "shop", "--to", "latest", "--name", "short", "--ttl", "1s"]);
+    assert!(wait_until(PATIENCE, || house.run(&["clones", "short"]).1["code"] == "RK-3010"), "{}", house.log());
+    assert!(!house.path("data.instances/short").exists());
+    house.ok(&["clone", "shop", "--to", "latest", "--name", "small", "--quota", "1kB"]);
+    let stopped = || house.ok(&["clones", "small"])["phase"] == "stopped";
+    assert!(wait_until(PATIENCE, stopped), "{}", house.log());
+    assert!(wait_until(PATIENCE, || house.ok(&["clones", "small"])["conditions"][0]["kind"] == "quota"));
+    house.ok(&["clone", "rm", "small", "--yes"]);
+}
+
+#[test]
+fn a_crowd_of_clones() {
+    let house = house(15);
+    let name = |n: usize| format!("clone-{n}");
+    let views: Vec<Value> = std::thread::scope(|scope| {
+        let house = &house;
+        let opening: Vec<_> = (0..20)
+            .map(|n| scope.spawn(move || house.ok(&["clone", "shop", "--to", "latest", "--name", &name(n)])))
+            .collect();
+        opening.into_iter().map(|opening| opening.join().unwrap()).collect()
+    });
+    for (n, view) in views.iter().enumerate() {
+        sql(&house, view, &format!("UPDATE orders SET text = 'clone {n}' WHERE n = 7"));
+    }
+    for (n, view) in views.iter().enumerate() {
+        assert_eq!(sql(&house, view, "SELECT text FROM orders WHERE n = 7"), format!("clone {n}"));
+        assert_eq!(sql(&house, view, "SELECT count(*) FROM orders"), "20001");
+    }
+    assert_eq!(house.server.sql("postgres", "SELECT text FROM orders WHERE n = 7").trim(), "x".repeat(200));
+    for n in 0..20 {
+        house.ok(&["clone", "rm", &name(n), "--yes"]);
+    }
+    assert_eq!(std::fs::read_dir(house.path("data.instances")).unwrap().count(), 0);
+}
+
+#[test]
+fn wrong_words_change_nothing() {
+    let house = house(15);
+    let refused = |words: &[&str], code: &str| assert_eq!(house.refused(words).1, code, "{words:?}");
+    refused(&["clone", "nobody", "--to", "latest"], "RK-3010");
+    refused(&["clone", "shop", "--to", "latest", "--name", "Not A Name"], "RK-1001");
+    refused(&["clone", "shop", "--time", "2001-01-01T00:00:00Z"], "RK-2070");
+    refused(&["clone", "shop", "--to", "latest", "--ttl", "soon"], "RK-4001");
+    refused(&["clone", "stop", "nobody"], "RK-3010");
+    refused(&["peek", "shop", "--to", "latest"], "RK-4001");
+    refused(&["detach", "nothing"], "RK-4001");
+    let owner = ["clone", "shop", "--to", "latest", "--name", "staging", "--owner", "nobody-of-that-name"];
+    refused(&owner, "RK-2071");
+    house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    refused(&["clone", "shop", "--to", "latest", "--name", "staging"], "RK-3015");
+    refused(&["clone", "rm", "staging"], "RK-4004");
+    let restored = house.restore("back", &["--to", "latest", "--open", "--limit", "1kB"]);
+    let name = restored.report["instance"].as_str().unwrap();
+    refused(&["clone", "rm", name, "--yes"], "RK-3013");
+    refused(&["clone", "reset", name, "--yes"], "RK-3013");
+    refused(&["detach", name, "--yes"], "RK-3013");
+    let into = house.path("back");
+    refused(&["restore", "shop", "--to", "latest", "--open", "--into", text(&into), "--yes"], "RK-2071");
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM orders"), "20001");
+    house.ok(&["clone", "rm", "staging", "--yes"]);
+    house.ask("POST", &format!("/api/v1/instances/{name}/hydration"), r#"{"limit":0}"#);
+    assert!(wait_until(PATIENCE, || house.ok(&["clones", name])["mount"]["whole"] == true));
+    house.ok(&["detach", name, "--yes"]);
+}
