@@ -2,14 +2,18 @@
 
 pub mod backup;
 pub mod binaries;
+pub mod checks;
 pub mod checksum;
 pub mod control_file;
+
 pub mod info;
 pub mod inspect;
 pub mod instance;
 pub mod lineage;
 pub mod lsn;
 pub mod owner;
+mod program;
+mod quote;
 pub mod receive;
 pub mod restore;
 pub mod source;
