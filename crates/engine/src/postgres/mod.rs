@@ -6,6 +6,7 @@ pub mod checks;
 pub mod checksum;
 pub mod control_file;
 
+pub mod extract;
 pub mod info;
 pub mod inspect;
 pub mod instance;

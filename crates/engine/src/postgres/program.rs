@@ -1,7 +1,7 @@
 //! Runs one program to its end as the owner of the server's files, never as root: clean environment, a process group of its own,
 //! all of which is killed at the time limit, when the program itself has ended, and when nobody waits for it any more.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -158,11 +158,6 @@ async fn read_end(stream: &mut Option<impl AsyncRead + Unpin>, output: &mut Outp
     while let Ok(read @ 1..) = stream.read(&mut block).await {
         output.take(&block[..read], most);
     }
-}
-
-/// The last part of a path, for messages.
-pub(crate) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
