@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use vault::Env;
 use vault::backup::tree::Progress;
 
-pub use swap::{SwappedDatabase, swap_database};
+pub use swap::{SwappedDatabase, reopen_database, swap_database};
 pub use swap_tables::{SwappedTables, swap_tables};
 pub use tables::{TableName, extract_tables};
 

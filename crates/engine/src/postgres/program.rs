@@ -17,7 +17,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const LOOK_FOR_CANCEL: Duration = Duration::from_millis(200);
 
-#[derive(Debug)]
+/// Without Debug: a password may stand in the environment.
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) arguments: Vec<String>,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Mutex;
 
 use engine::Error;
 use engine::postgres::extract::{Extracted, Extraction, TableName, extract_database, extract_tables};
@@ -23,6 +24,8 @@ pub(crate) struct Pair {
     workdir: tempfile::TempDir,
     env: Env,
     progress: Progress,
+    /// Cancels the work as this part of it begins.
+    cancel_at: Mutex<Option<&'static str>>,
 }
 
 impl Pair {
@@ -34,10 +37,19 @@ impl Pair {
         let workdir = tempfile::tempdir().unwrap();
         fs::set_permissions(workdir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let (instance, conninfo) = (instance_of(&moment), conninfo(&live.url("postgres")));
-        Pair { moment, live, instance, conninfo, workdir, env: Env::system(), progress: Progress::default() }
+        Pair {
+            moment,
+            live,
+            instance,
+            conninfo,
+            workdir,
+            env: Env::system(),
+            progress: Progress::default(),
+            cancel_at: Mutex::default(),
+        }
     }
 
-    fn at(&self) -> Extraction<'_> {
+    fn at<'a>(&'a self, steps: &'a (dyn Fn(&str) + Send + Sync)) -> Extraction<'a> {
         Extraction {
             instance: &self.instance,
             live: &self.conninfo,
@@ -45,19 +57,25 @@ impl Pair {
             workdir: self.workdir.path(),
             env: &self.env,
             progress: &self.progress,
-            steps: &|_| (),
+            steps,
+        }
+    }
+
+    fn step(&self, name: &str) {
+        if *self.cancel_at.lock().unwrap() == Some(name) {
+            self.progress.cancel();
         }
     }
 
     pub(crate) async fn database(&self, database: &str, into: &str) -> Result<Extracted, Error> {
-        let done = extract_database(&self.at(), database, into).await;
+        let done = extract_database(&self.at(&|step| self.step(step)), database, into).await;
         assert_eq!(fs::read_dir(self.workdir.path()).unwrap().count(), 0, "the dump is removed");
         done
     }
 
     pub(crate) async fn tables(&self, tables: &[&str], into: &str) -> Result<Extracted, Error> {
         let tables = names(tables);
-        let done = extract_tables(&self.at(), "app", &tables, into).await;
+        let done = extract_tables(&self.at(&|step| self.step(step)), "app", &tables, into).await;
         assert_eq!(fs::read_dir(self.workdir.path()).unwrap().count(), 0, "the dump is removed");
         done
     }
@@ -124,7 +142,10 @@ async fn a_whole_database_comes_back_beside() {
         assert_eq!(extracted.left_out, ["role seller was a member of reader"]);
         assert_eq!((extracted.lost.len(), extracted.harmless.len()), (0, 0), "{extracted:?}");
         assert_eq!(rows_of(&extracted, "\"My App\".\"Or\"\"ders\""), Some(500));
-        assert_eq!((rows_of(&extracted, "public.parted_1"), rows_of(&extracted, "public.m")), (Some(2), Some(3)));
+        assert_eq!(
+            (rows_of(&extracted, "\"My App\".parted_1"), rows_of(&extracted, "\"My App\".m")),
+            (Some(2), Some(3))
+        );
         assert!(extracted.bytes > 1000 && extracted.durations.0.last().unwrap().0 == "total");
         for text in [
             "select relname, relkind, pg_get_userbyid(relowner), relacl from pg_class where relnamespace >= 2200 and relname not like 'pg_toast%' and relname not in (select conname from pg_constraint) order by 1",
@@ -140,7 +161,7 @@ async fn a_whole_database_comes_back_beside() {
         ] {
             pair.same("app", "app then", text);
         }
-        let about = "select encoding, datcollate, datctype, pg_get_userbyid(datdba), datconnlimit, datacl, shobj_description(oid, 'pg_database') from pg_database where datname = ";
+        let about = "select encoding, datcollate, datctype, pg_get_userbyid(datdba), datconnlimit, (select array_agg(a::text order by a::text) from unnest(datacl) a), shobj_description(oid, 'pg_database') from pg_database where datname = ";
         let [then, now] = [(&pair.moment, "app"), (&pair.live, "app then")]
             .map(|(server, name)| server.sql("postgres", &format!("{about} '{name}'")));
         assert_eq!(now, then);
@@ -190,8 +211,13 @@ async fn nothing_stays_when_a_program_fails() {
     make_rich(&pair.moment);
     pair.progress.cancel();
     assert_eq!(pair.database("app", "x").await.unwrap_err().code(), "RK-1040");
-    // This user may make roles and databases, and may not read what the dump needs of him.
     let mut pair = pair;
+    pair.progress = Progress::default();
+    *pair.cancel_at.lock().unwrap() = Some("restore");
+    assert_eq!(pair.database("app", "x").await.unwrap_err().code(), "RK-1040");
+    assert_eq!(databases(&pair.live), "postgres");
+    assert_eq!(pair.live.sql("postgres", "select count(*) from pg_roles where rolname in ('seller', 'reader')"), "0");
+    // This user may make roles and databases, and may not read what the dump needs of him.
     pair.progress = Progress::default();
     pair.live.sql("postgres", "create role maker login createdb createrole");
     pair.conninfo = conninfo(&format!("postgres://maker@127.0.0.1:{}/postgres", pair.live.port()));
@@ -236,6 +262,24 @@ async fn the_password_is_found_and_subscriptions_lose_their_slots() {
     assert_eq!(pair.live.sql("x", state), "f|t");
 }
 
+#[tokio::test]
+async fn names_may_have_anything_in_them() {
+    let pair = Pair::of(15);
+    let name = r#"host=x 'a"b\c"#;
+    let quoted = name.replace('"', "\"\"");
+    pair.moment
+        .sql("postgres", &format!("create role \"o'\"\"=\\\"; create database \"{quoted}\" owner \"o'\"\"=\\\""));
+    let socket = pair.moment.socket_dir().display().to_string();
+    let port = pair.moment.port().to_string();
+    let target = format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"));
+    let table = "create schema \"a.b\"; create table \"a.b\".\"T \"\"x\" as select 1 as x";
+    pair.moment.tool_ok("psql", &["-h", &socket, "-p", &port, "-U", "postgres", "-d", &target, "-c", table]);
+    let into = format!("{name} then");
+    let extracted = pair.database(name, &into).await.unwrap();
+    assert_eq!(rows_of(&extracted, "\"a.b\".\"T \"\"x\""), Some(1));
+    assert_eq!(extracted.roles_created, ["o'\"=\\"]);
+}
+
 const SHOP: &str = "
     create schema shop; create table shop.customers (id int primary key);
     create function shop.touch() returns trigger language plpgsql as 'begin return new; end';
@@ -275,6 +319,7 @@ pub(crate) fn shops(major: u32) -> Pair {
 async fn tables_come_back_in_a_schema_of_their_own() {
     for major in old_and_new() {
         let pair = shops(major);
+        pair.moment.sql("app", "create schema back; create table back.other as select 1 as x");
         let extracted = pair.tables(&["shop.\"Orders\"", "shop.items", "shop.log"], "back").await.unwrap();
         let rows = ["\"Orders\"", "items", "log_1"].map(|table| rows_of(&extracted, &format!("back.{table}")));
         assert_eq!(rows, [Some(300), Some(300), Some(1)]);
@@ -293,7 +338,7 @@ async fn tables_come_back_in_a_schema_of_their_own() {
         assert_eq!(sql("select count(*) from shop.\"Orders\""), "100");
         assert_eq!(sql("select tablename from pg_publication_tables"), "items");
         pair.moment.sql("app", "select * from shop.\"Orders\", shop.items, shop.log limit 1");
-        assert_eq!(pair.moment.sql("app", "select to_regnamespace('back') is null"), "t");
+        assert_eq!(pair.moment.sql("app", "select x from back.other"), "1", "the instance is as it was");
         let again = said(&pair.tables(&["shop.items"], "back").await.unwrap_err());
         assert!(again.contains("schema back of the live database already has items"), "{again}");
     }
@@ -319,6 +364,9 @@ async fn tables_that_cannot_stand_alone_are_refused() {
         let error = said(&pair.tables(tables, "back").await.unwrap_err());
         assert!(error.starts_with("RK-2091") && error.contains(what), "{error}");
     }
+    pair.live.sql("app", "create publication everything for all tables");
+    let error = said(&pair.tables(&["shop.items"], "back").await.unwrap_err());
+    assert!(error.contains("at once be in the publications everything"), "{error}");
     let error = said(&pair.tables(&["shop.items"], "shop").await.unwrap_err());
     assert!(error.contains("already was in schema shop"), "{error}");
     assert_eq!(pair.live.sql("app", "select to_regnamespace('back') is null"), "t");
@@ -333,4 +381,26 @@ async fn tables_whose_types_are_gone_are_told_as_lost() {
     assert!(error.code() == "RK-2093" && text.contains("type \"shop.mood\" does not exist"), "{text}");
     assert!(text.contains("schema back of database app is left"), "{text}");
     assert_eq!(pair.live.sql("app", "select count(*) from back.log"), "1");
+}
+
+#[tokio::test]
+async fn what_was_made_for_tables_is_removed_from_a_schema_of_others() {
+    let mut pair = shops(15);
+    pair.live.sql("app", "create schema back; create table back.theirs as select 1 as x");
+    pair.moment.sql("postgres", "create role buyer");
+    pair.moment.sql("app", "alter table shop.items owner to buyer");
+    let about =
+        "select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'back'::regnamespace";
+    for step in ["dump", "restore"] {
+        pair.progress = Progress::default();
+        *pair.cancel_at.lock().unwrap() = Some(step);
+        assert_eq!(pair.tables(&["shop.items", "shop.\"Orders\""], "back").await.unwrap_err().code(), "RK-1040");
+        assert_eq!(pair.live.sql("app", about), "theirs");
+        assert_eq!(pair.live.sql("app", "select count(*) from pg_roles where rolname = 'buyer'"), "0");
+        assert_eq!(pair.moment.sql("app", "select count(*) from shop.items"), "300", "moved back on the instance");
+    }
+    pair.progress = Progress::default();
+    *pair.cancel_at.lock().unwrap() = None;
+    let extracted = pair.tables(&["shop.items", "shop.\"Orders\""], "back").await.unwrap();
+    assert_eq!(extracted.roles_created, ["buyer"]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::postgres::extract::{SwappedTables, swap_database, swap_tables};
+use engine::postgres::extract::{SwappedTables, reopen_database, swap_database, swap_tables};
 use engine::postgres::wire::{Connection, Mode};
 use testkit::postgres::Server;
 
@@ -99,6 +99,10 @@ async fn a_swap_of_databases_that_fails_leaves_all_as_it_was() {
     assert_eq!(error.code(), "RK-2094", "{error}");
     assert_eq!(databases(&server), before);
     assert_eq!(server.sql("app", "select v from t"), "now");
+    // As a crash between closing and renaming leaves it.
+    server.sql("postgres", "alter database app allow_connections false");
+    reopen_database(&conninfo(&server.url("app")), "app").await.unwrap();
+    assert_eq!(databases(&server), before);
 }
 
 #[tokio::test]
@@ -122,7 +126,7 @@ async fn swap(pair: &Pair, tables: &[&str]) -> Result<SwappedTables, engine::Err
 fn state(pair: &Pair) -> String {
     pair.live.sql(
         "app",
-        "select c.oid::regclass, c.relowner::regrole, c.relacl, (select array_agg(attacl) from pg_attribute where attrelid = c.oid) \
+        "select c.oid::regclass, c.relowner::regrole, c.relacl, (select array_agg(attacl::text order by attname) from pg_attribute where attrelid = c.oid and attacl is not null) \
          from pg_class c where relnamespace::regnamespace::text not like 'pg_%' and relnamespace::regnamespace::text <> 'information_schema' order by c.oid; \
          select nspname from pg_namespace order by 1",
     )
@@ -155,8 +159,8 @@ async fn tables_are_swapped_with_the_rights_of_today() {
         assert_eq!((counts("shop"), counts("shop_before_monday")), ("300 300 1".into(), "100 100 0".into()));
         let rights = |schema: &str| {
             sql(&format!(
-                "select relname, relowner::regrole, (select array_agg(a::text order by a::text) from unnest(relacl) a), \
-                 (select array_agg(attacl order by attname) from pg_attribute where attrelid = c.oid and attacl is not null) \
+                "select relname, relowner::regrole, (select array_agg(a::text order by a::text) from unnest(coalesce(relacl, acldefault('r', relowner))) a), \
+                 (select array_agg(attacl::text order by attname) from pg_attribute where attrelid = c.oid and attacl is not null) \
                  from pg_class c where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'p') and relname <> 'customers' order by 1"
             ))
         };

@@ -66,7 +66,7 @@ impl Census {
             census.sequences.insert(name, state.unwrap_or_default());
         }
         if matches!(scope, Scope::Database) {
-            census.large_objects = number(sql.value("SELECT count(*) FROM pg_largeobject_metadata").await?)?;
+            census.large_objects = number(sql.value("SELECT count(*) FROM pg_largeobject_metadata").await?.as_deref())?;
         }
         sql.close().await;
         census.rows = count_rows(info, database, &tables, jobs).await?;
@@ -133,15 +133,15 @@ async fn count_share(
     let mut sql = session::open(info, database).await?;
     let mut counted = Vec::new();
     for table in tables {
-        let rows = number(sql.value(&format!("SELECT count(*) FROM ONLY {table}")).await?)?;
+        let rows = number(sql.value(&format!("SELECT count(*) FROM ONLY {table}")).await?.as_deref())?;
         counted.push((table.clone(), rows));
     }
     sql.close().await;
     Ok(counted)
 }
 
-fn number(cell: Option<String>) -> Result<u64> {
-    let parsed = cell.as_deref().and_then(|cell| cell.parse().ok());
+fn number(cell: Option<&str>) -> Result<u64> {
+    let parsed = cell.and_then(|cell| cell.parse().ok());
     parsed.ok_or_else(|| Error::protocol(format!("a count is {cell:?}")))
 }
 

@@ -28,7 +28,18 @@ pub struct SwappedDatabase {
     pub terminated: u64,
 }
 
+/// Lets sessions into a database again, with the limit it has. For after a crash between closing and renaming; does nothing to one
+/// that is open.
+pub async fn reopen_database(live: &Conninfo, name: &str) -> Result<()> {
+    let mut sql = session::maintenance(live, &[name]).await?;
+    known(&mut sql, name).await?;
+    sql.query(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote::ident(name))).await?;
+    sql.close().await;
+    Ok(())
+}
+
 /// Renames `database` to `keep_as` and `restored` to `database`. On an error everything is as it was, unless it is RK-2095.
+/// Dropped midway, or with the process gone, both may stay closed; swapping again or `reopen_database` opens them.
 pub async fn swap_database(live: &Conninfo, database: &str, restored: &str, keep_as: &str) -> Result<SwappedDatabase> {
     check_name(keep_as)?;
     let names = [database, restored, keep_as];

@@ -129,6 +129,7 @@ async fn prepare(at: &Extraction<'_>, database: &str, tables: &[TableName], into
     let members = resolve(&mut there, tables).await?;
     check_names(&members, into)?;
     let schema_exists = check_schema(&mut live, &members, into).await?;
+    check_publications(&mut live, into).await?;
     let left_out = leave_out(&mut there, &mut live, &oids(&members)).await?;
     let (into, database, shop) = (into.to_owned(), database.to_owned(), Workshop::make(at)?);
     let (roles, made) = (Roles::default(), Vec::new());
@@ -172,6 +173,26 @@ async fn check_schema(live: &mut Connection, members: &[Member], into: &str) -> 
     }
     let exists = live.value(&format!("SELECT 1 FROM pg_namespace WHERE nspname = {schema}")).await?;
     Ok(exists.is_some())
+}
+
+/// A table is in such a publication from its first row on, and subscribers that do not know it stop with an error.
+async fn check_publications(live: &mut Connection, into: &str) -> Result<()> {
+    let mut found = session::column(live, "SELECT pubname FROM pg_publication WHERE puballtables").await?;
+    if live.server_major()? >= 15 {
+        let of_schema = format!(
+            "SELECT p.pubname FROM pg_publication p JOIN pg_publication_namespace s ON s.pnpubid = p.oid \
+             JOIN pg_namespace n ON n.oid = s.pnnspid WHERE n.nspname = {}",
+            quote::literal(into)
+        );
+        found.extend(session::column(live, &of_schema).await?);
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::declined(
+        format!("tables in schema {into} would at once be in the publications {}", found.join(", ")),
+        "restore the whole database beside the live one, and copy from there",
+    ))
 }
 
 /// Looks what must not come along. The oids are those of the system catalogs, as in a dump's table of contents.

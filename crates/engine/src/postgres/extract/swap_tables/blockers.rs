@@ -33,6 +33,7 @@ fn dependents(set: &str) -> String {
     format!(
         "WITH own AS (SELECT oid FROM pg_class WHERE oid IN ({set})), \
          mine AS (SELECT oid FROM own UNION SELECT i.indexrelid FROM pg_index i JOIN own ON i.indrelid = own.oid \
+         UNION SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.reltoastrelid = i.indrelid JOIN own ON own.oid = c.oid \
          UNION SELECT d.objid FROM pg_depend d JOIN own ON d.refobjid = own.oid WHERE d.deptype IN ('a', 'i') \
          AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass), \
          types AS (SELECT t.oid, t.typarray FROM pg_type t JOIN mine ON t.typrelid = mine.oid), \
