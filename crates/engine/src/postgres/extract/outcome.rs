@@ -24,6 +24,7 @@ pub(super) struct Outcome {
 pub(super) fn classify(stderr: &str) -> Outcome {
     let mut outcome = Outcome::default();
     let mut entry = String::new();
+    let mut seen = 0;
     for message in messages(stderr) {
         let text = message.strip_prefix(PREFIX).unwrap_or(&message);
         if text.starts_with("while ") {
@@ -32,11 +33,14 @@ pub(super) fn classify(stderr: &str) -> Outcome {
             from.clone_into(&mut entry);
         } else if let Some(count) = text.strip_prefix("warning: errors ignored on restore: ") {
             outcome.counted = count.trim().parse().ok();
+        } else if text.starts_with("WARNING:  ") || text.starts_with("NOTICE:  ") {
+            // The server's own; up to PostgreSQL 14 they are shown. The statement was done.
+            outcome.harmless.push(shortened(text.lines().next().unwrap_or_default()));
         } else {
+            seen += 1;
             judge(text, &entry, &mut outcome);
         }
     }
-    let seen = outcome.harmless.len() + outcome.lost.len();
     if outcome.counted.is_some_and(|counted| counted > seen) {
         outcome.lost.push(format!("pg_restore counted {} errors and told of {seen}", outcome.counted.unwrap_or(0)));
     }
@@ -68,11 +72,15 @@ fn judge(text: &str, entry: &str, outcome: &mut Outcome) {
         "" => first.to_owned(),
         entry => format!("{first} [{entry}]"),
     };
-    let told = told.chars().take(TEXT_CHARS_MAX).collect();
+    let told = shortened(&told);
     match said.is_some_and(is_harmless) {
         true => outcome.harmless.push(told),
         false => outcome.lost.push(told),
     }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
 /// Whether the text is the pattern, in which each `*` stands for any characters.

@@ -57,5 +57,13 @@ fn words_inside_a_statement_do_not_excuse_it() {
 fn errors_that_were_not_told_are_lost() {
     let outcome = classify("pg_restore: warning: errors ignored on restore: 2\n");
     assert_eq!(outcome.lost, ["pg_restore counted 2 errors and told of 0"]);
-    assert_eq!(classify("WARNING: from elsewhere\n").lost.len(), 1);
+    assert_eq!(classify("a word from elsewhere\n").lost.len(), 1);
+}
+
+#[test]
+fn a_warning_of_the_server_is_no_loss_and_stands_for_no_error() {
+    let outcome =
+        classify("WARNING:  wal_level is insufficient\nHINT:  x\npg_restore: warning: errors ignored on restore: 1\n");
+    assert_eq!(outcome.harmless, ["WARNING:  wal_level is insufficient"]);
+    assert_eq!(outcome.lost, ["pg_restore counted 1 errors and told of 0"]);
 }
