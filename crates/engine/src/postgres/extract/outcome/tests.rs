@@ -39,8 +39,7 @@ fn everything_else_is_lost() {
          pg_restore: warning: something new\n\
          pg_restore: warning: errors ignored on restore: 3\n",
     );
-    assert_eq!(outcome.harmless, Vec::<String>::new());
-    assert_eq!(outcome.lost.len(), 4);
+    assert_eq!((outcome.harmless.len(), outcome.lost.len()), (0, 4));
     assert!(outcome.lost[0].ends_with("[3300; 0 16390 TABLE DATA public orders postgres]"), "{outcome:?}");
 }
 
@@ -56,7 +55,7 @@ fn words_inside_a_statement_do_not_excuse_it() {
 #[test]
 fn errors_that_were_not_told_are_lost() {
     let outcome = classify("pg_restore: warning: errors ignored on restore: 2\n");
-    assert_eq!(outcome.lost, ["pg_restore counted 2 errors and told of 0"]);
+    assert_eq!(outcome.lost, ["pg_restore counted errors and told of none"]);
     assert_eq!(classify("a word from elsewhere\n").lost.len(), 1);
 }
 
@@ -65,5 +64,5 @@ fn a_warning_of_the_server_is_no_loss_and_stands_for_no_error() {
     let outcome =
         classify("WARNING:  wal_level is insufficient\nHINT:  x\npg_restore: warning: errors ignored on restore: 1\n");
     assert_eq!(outcome.harmless, ["WARNING:  wal_level is insufficient"]);
-    assert_eq!(outcome.lost, ["pg_restore counted 1 errors and told of 0"]);
+    assert_eq!(outcome.lost, ["pg_restore counted errors and told of none"]);
 }
