@@ -282,6 +282,21 @@ async fn names_may_have_anything_in_them() {
     assert_eq!(extracted.roles_created, ["o'\"=\\"]);
 }
 
+#[tokio::test]
+async fn a_locale_of_icu_is_kept() {
+    let pair = Pair::of(15);
+    if pair.moment.sql("postgres", "select count(*) from pg_collation where collprovider = 'i'") == "0" {
+        return;
+    }
+    pair.moment.sql(
+        "postgres",
+        "create database app template template0 locale_provider icu icu_locale 'de-AT' encoding 'UTF8'",
+    );
+    pair.database("app", "x").await.unwrap();
+    let about = "select datlocprovider, daticulocale from pg_database where datname = ";
+    assert_eq!(pair.live.sql("postgres", &format!("{about} 'x'")), "i|de-AT");
+}
+
 const SHOP: &str = "
     create schema shop; create table shop.customers (id int primary key);
     create function shop.touch() returns trigger language plpgsql as 'begin return new; end';
