@@ -39,6 +39,12 @@ pub const CODES: &[Code] = &[
     code("RK-2076", Kind::Refused, "the server changed its role or was restarted during the backup"),
     code("RK-2077", Kind::Input, "a tablespace's directory cannot be used"),
     code("RK-2078", Kind::Unavailable, "the log up to the end of the backup did not arrive in the vault"),
+    code("RK-2090", Kind::Input, "a file of checks is not valid"),
+    code("RK-2091", Kind::Refused, "it cannot be done as asked: nothing was touched"),
+    code("RK-2092", Kind::Refused, "a program of the server failed"),
+    code("RK-2093", Kind::Damaged, "what was restored beside the live data is not complete"),
+    code("RK-2094", Kind::Refused, "the swap was not done: everything is as it was"),
+    code("RK-2095", Kind::Damaged, "the swap failed, and not everything could be put back"),
 ];
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -144,6 +150,22 @@ pub enum Error {
     Tablespace { oid: u32, path: String, what: String },
     #[error("the log is durable to {durable}, and the backup ends at {needed}")]
     LogBehind { durable: String, needed: String },
+    #[error("the checks are not valid: {what}")]
+    Checks { what: String, hint: String },
+    #[error("{what}")]
+    Declined { what: String, hint: String },
+    #[error("{program} failed: {what}")]
+    Program { program: String, what: String },
+    #[error("{into} is not complete:\n{}", .lost.join("\n"))]
+    Incomplete { into: String, lost: Vec<String> },
+    #[error("{what} was not swapped")]
+    NotSwapped {
+        what: String,
+        #[source]
+        source: Box<Error>,
+    },
+    #[error("{what} is still closed after a swap that failed: {why}")]
+    HalfSwapped { what: String, why: String, statements: Vec<String> },
 }
 
 impl Error {
@@ -184,6 +206,12 @@ impl Error {
             Error::Interrupted(_) => "RK-2076",
             Error::Tablespace { .. } => "RK-2077",
             Error::LogBehind { .. } => "RK-2078",
+            Error::Checks { .. } => "RK-2090",
+            Error::Declined { .. } => "RK-2091",
+            Error::Program { .. } => "RK-2092",
+            Error::Incomplete { .. } => "RK-2093",
+            Error::NotSwapped { .. } => "RK-2094",
+            Error::HalfSwapped { .. } => "RK-2095",
         }
     }
 
@@ -245,6 +273,18 @@ impl Error {
             Error::Interrupted(_) => "nothing was committed; take the backup again".into(),
             Error::Tablespace { oid, .. } => format!("name another directory with --tablespace {oid}=PATH"),
             Error::LogBehind { .. } => "see `rekindle status`: is the log receiver running?".into(),
+            Error::Checks { hint, .. } | Error::Declined { hint, .. } => hint.clone(),
+            Error::Program { .. } => "what was made for it was removed again; mend the cause and try again".into(),
+            Error::Incomplete { into, .. } => {
+                format!("{into} is left for inspection; drop it when nobody needs it, or restore under another name")
+            }
+            Error::NotSwapped { source, .. } => match source.hint() {
+                Some(hint) => hint,
+                None => "everything is as it was; mend the cause and try again".into(),
+            },
+            Error::HalfSwapped { statements, .. } => {
+                format!("run as superuser, after a look at pg_database: {}", statements.join("; "))
+            }
             Error::Protocol(_) | Error::Wal { .. } => return None,
         })
     }
@@ -270,6 +310,11 @@ impl Error {
 
     pub fn damaged(file: impl Into<String>, what: impl Into<String>) -> Error {
         Error::Damaged { file: file.into(), what: what.into() }
+    }
+
+    /// A refusal before anything was touched.
+    pub(crate) fn declined(what: impl Into<String>, hint: impl Into<String>) -> Error {
+        Error::Declined { what: what.into(), hint: hint.into() }
     }
 
     pub(crate) fn file(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Error {

@@ -2,8 +2,11 @@
 
 pub mod backup;
 pub mod binaries;
+pub mod checks;
 pub mod checksum;
 pub mod control_file;
+
+pub mod extract;
 pub mod info;
 pub mod inspect;
 pub mod instance;
@@ -11,6 +14,8 @@ pub mod lineage;
 pub mod lsn;
 pub mod opened;
 pub mod owner;
+mod program;
+mod quote;
 pub mod receive;
 pub mod restore;
 pub mod source;

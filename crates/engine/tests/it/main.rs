@@ -1,6 +1,10 @@
 //! The engine against real servers.
 
+mod checks;
+mod extract;
 mod files;
 mod inspect;
+mod instances;
 mod log;
+mod swap;
 mod wire;

@@ -1,0 +1,314 @@
+//! One database, or some tables, of a moment in the past, put *beside* the live ones: dumped from an open instance by its own
+//! pg_dump, restored into the live server, counted on both sides. Nothing that is live is touched; `swap_database` and
+//! `swap_tables` do that later, when a person has looked.
+//!
+//! Order: everything that can be refused is refused first; then the dump; then what is made on the live server, which is removed
+//! again when a program fails. Once all data was offered to the live server nothing is removed: what is missing is told by an
+//! error, and what is there is left for a person to look at. A future that is dropped midway leaves what it made.
+
+mod count;
+mod database;
+mod dump;
+mod grants;
+mod outcome;
+mod roles;
+mod session;
+mod swap;
+mod swap_tables;
+mod tables;
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vault::Env;
+use vault::backup::tree::Progress;
+
+pub use swap::{SwappedDatabase, reopen_database, swap_database};
+pub use swap_tables::{SwappedTables, swap_tables};
+pub use tables::{TableName, extract_tables};
+
+use super::instance::Instance;
+use super::quote;
+use super::restore::{Durations, Steps};
+use super::wire::{Connection, Conninfo};
+use crate::error::{Error, Result};
+use count::{Census, Scope};
+use database::Database;
+use dump::Workshop;
+use outcome::Outcome;
+use roles::Roles;
+
+const MISSING_SHOWN: usize = 20;
+
+/// From where, to where, and with what.
+#[derive(Clone, Copy)]
+pub struct Extraction<'a> {
+    /// Open, promoted, and to be thrown away: its tables may be moved about.
+    pub instance: &'a Instance,
+    /// A superuser of the live server, or somebody who may do all that is asked. Its database does not matter.
+    pub live: &'a Conninfo,
+    pub jobs: usize,
+    /// Where the dump lies meanwhile, in a private folder.
+    pub workdir: &'a Path,
+    pub env: &'a Env,
+    pub progress: &'a Progress,
+    pub steps: Steps<'a>,
+}
+
+impl std::fmt::Debug for Extraction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Extraction").field("instance", self.instance).field("live", self.live).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRows {
+    pub name: String,
+    pub rows: u64,
+}
+
+/// What was put beside the live data, all of it there and counted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extracted {
+    pub what: String,
+    pub into: String,
+    pub tables: Vec<TableRows>,
+    /// Of the dump, compressed.
+    pub bytes: u64,
+    /// Roles that the live server no longer had: made without password and unable to log in.
+    pub roles_created: Vec<String>,
+    /// What the server objected to without losing anything.
+    pub harmless: Vec<String>,
+    /// Empty: what is lost is an error. Kept so that a report says it.
+    pub lost: Vec<String>,
+    /// What was left out on purpose, each with the reason or the statement that adds it.
+    pub left_out: Vec<String>,
+    pub durations: Durations,
+}
+
+/// Restores `database` of the instance into the live server as the new database `into`.
+pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -> Result<Extracted> {
+    let mut watch = Stopwatch::start(at);
+    watch.step("preflight");
+    let mut prepared = prepare(at, database, into).await?;
+    watch.step("dump");
+    let bytes = prepared.shop.dump(at, database, &["-b".into()]).await?;
+    watch.step("create");
+    let mut outcome = match fill(at, &mut prepared, &mut watch).await {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(remove(at, prepared, error).await),
+    };
+    watch.step("finish");
+    if let Err(error) = finish(at, &mut prepared, &mut outcome.lost).await {
+        outcome.lost.push(error.to_string());
+    }
+    watch.step("verify");
+    let tables = verify(at, database, into, Scope::Database, outcome.lost).await?;
+    let Prepared { roles, mut left_out, .. } = prepared;
+    left_out.extend(roles.memberships);
+    Ok(Extracted {
+        what: format!("database {database}"),
+        into: into.to_owned(),
+        tables,
+        bytes,
+        roles_created: roles.created,
+        harmless: outcome.harmless,
+        lost: Vec::new(),
+        left_out,
+        durations: watch.finish(),
+    })
+}
+
+struct Prepared {
+    /// A session in another database of the live server.
+    live: Connection,
+    source: Database,
+    roles: Roles,
+    shop: Workshop,
+    into: String,
+    made: bool,
+    left_out: Vec<String>,
+}
+
+/// All that can be refused is refused here.
+async fn prepare(at: &Extraction<'_>, database: &str, into: &str) -> Result<Prepared> {
+    check_name(into)?;
+    let mut live = session::maintenance(at.live, &[]).await?;
+    check_majors(at, &live)?;
+    let source = source_database(at, database).await?;
+    if database::describe(&mut live, into).await?.is_some() {
+        return Err(Error::declined(
+            format!("the live server already has a database {into}"),
+            "choose another name, or drop it when nobody needs it",
+        ));
+    }
+    let mut there = session::open(&at.instance.conninfo(database)?, database).await?;
+    check_extensions(&mut there, &mut live).await?;
+    let roles = roles::plan(&mut there, &mut live, &Scope::Database).await?;
+    there.close().await;
+    let shop = Workshop::make(at)?;
+    let left_out = source.left_out();
+    Ok(Prepared { live, source, roles, shop, into: into.to_owned(), made: false, left_out })
+}
+
+/// The database as it was, or which ones there were.
+async fn source_database(at: &Extraction<'_>, name: &str) -> Result<Database> {
+    let mut there = session::open(&at.instance.conninfo("postgres")?, "postgres").await?;
+    let found = database::describe(&mut there, name).await?;
+    let names = session::column(&mut there, "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1").await?;
+    there.close().await;
+    found.ok_or_else(|| {
+        Error::declined(
+            format!("there was no database {name} at that moment"),
+            format!("there were: {}", names.join(", ")),
+        )
+    })
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > quote::NAME_BYTES_MAX || name.contains('\0') {
+        return Err(Error::declined(
+            format!("{name:?} cannot be a name in PostgreSQL"),
+            format!("a name has 1 to {} bytes", quote::NAME_BYTES_MAX),
+        ));
+    }
+    Ok(())
+}
+
+fn check_majors(at: &Extraction<'_>, live: &Connection) -> Result<()> {
+    let (dump, live) = (at.instance.binaries.major, live.server_major()?);
+    if live < dump {
+        return Err(Error::declined(
+            format!("the live server is PostgreSQL {live}, and a dump of {dump} cannot be restored into an older one"),
+            "open the moment as a clone and copy from there, or upgrade the live server",
+        ));
+    }
+    Ok(())
+}
+
+async fn check_extensions(there: &mut Connection, live: &mut Connection) -> Result<()> {
+    let needed = session::column(there, "SELECT extname FROM pg_extension ORDER BY 1").await?;
+    let known = session::column(live, "SELECT name FROM pg_available_extensions").await?;
+    let missing: Vec<String> = needed.into_iter().filter(|name| !known.contains(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::declined(
+        format!("the live server does not offer the extensions {}", missing.join(", ")),
+        "install their packages on the live server's machine",
+    ))
+}
+
+/// Makes roles and database, and restores. Until its grants come, only the owner and superusers get into the database.
+async fn fill(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatch<'_>) -> Result<Outcome> {
+    let Prepared { live, source, roles, shop, into, made, .. } = prepared;
+    roles.create(live).await?;
+    let major = live.server_major()?;
+    live.query(&source.create_statement(into, major)).await?;
+    *made = true;
+    live.query(&format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", quote::ident(into))).await?;
+    watch.step("restore");
+    shop.restore(at, into, None).await
+}
+
+/// What the dump does not bring: statistics, and what belongs to the database itself. What fails here is lost and told.
+async fn finish(at: &Extraction<'_>, prepared: &mut Prepared, lost: &mut Vec<String>) -> Result<()> {
+    let Prepared { live, source, into, left_out, .. } = prepared;
+    let mut sql = session::open(at.live, into).await?;
+    left_out.extend(database::take_slots(&mut sql).await?);
+    if let Err(error) = sql.query("ANALYZE").await {
+        lost.push(format!("ANALYZE: {error}"));
+    }
+    sql.close().await;
+    for statement in source.finish_statements(into) {
+        if let Err(error) = live.query(&statement).await {
+            lost.push(format!("{statement}: {error}"));
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what was made; the error says so when that fails.
+async fn remove(at: &Extraction<'_>, mut prepared: Prepared, error: Error) -> Error {
+    let removed = async {
+        // The old session may be what broke.
+        prepared.live = session::maintenance(at.live, &[&prepared.into]).await?;
+        if prepared.made {
+            database::drop(at.live, &mut prepared.live, &prepared.into).await?;
+        }
+        prepared.roles.drop(&mut prepared.live).await
+    };
+    match removed.await {
+        Ok(()) => error,
+        Err(second) => not_removed(&prepared.into, &error, &second),
+    }
+}
+
+fn not_removed(into: &str, error: &Error, second: &Error) -> Error {
+    Error::Incomplete { into: into.to_owned(), lost: vec![error.to_string(), format!("it was not removed: {second}")] }
+}
+
+/// Counts on both sides. Anything lost before or found missing now is an error, and what is there stays.
+async fn verify(
+    at: &Extraction<'_>,
+    database: &str,
+    live_database: &str,
+    scope: Scope,
+    mut lost: Vec<String>,
+) -> Result<Vec<TableRows>> {
+    let there = Census::take(&at.instance.conninfo(database)?, database, &scope, at.jobs).await;
+    let here = Census::take(at.live, live_database, &scope, at.jobs).await;
+    match (there, here) {
+        (Ok(there), Ok(here)) => {
+            lost.extend(there.differences(&here));
+            if lost.is_empty() {
+                return Ok(there.into_tables());
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => lost.push(format!("it cannot be counted: {error}")),
+    }
+    let into = match scope {
+        Scope::Database => format!("database {live_database}"),
+        Scope::Schema(schema) => format!("schema {schema} of database {live_database}"),
+    };
+    let more = lost.len().saturating_sub(MISSING_SHOWN);
+    lost.truncate(MISSING_SHOWN);
+    lost.extend((more > 0).then(|| format!("and {more} more")));
+    Err(Error::Incomplete { into, lost })
+}
+
+/// Tells each part as it begins and remembers how long it took.
+struct Stopwatch<'a> {
+    env: &'a Env,
+    steps: Steps<'a>,
+    begun: Duration,
+    open: Option<(String, Duration)>,
+    done: Durations,
+}
+
+impl<'a> Stopwatch<'a> {
+    fn start(at: &Extraction<'a>) -> Stopwatch<'a> {
+        let begun = at.env.monotonic();
+        Stopwatch { env: at.env, steps: at.steps, begun, open: None, done: Durations::default() }
+    }
+
+    fn step(&mut self, name: &str) {
+        self.end_step();
+        self.open = Some((name.to_owned(), self.env.monotonic()));
+        (self.steps)(name);
+    }
+
+    fn end_step(&mut self) {
+        let now = self.env.monotonic();
+        let done = self.open.take().map(|(name, since)| (name, now.saturating_sub(since).as_secs_f64()));
+        self.done.0.extend(done);
+    }
+
+    fn finish(mut self) -> Durations {
+        self.end_step();
+        let total = self.env.monotonic().saturating_sub(self.begun).as_secs_f64();
+        self.done.0.push(("total".into(), total));
+        self.done
+    }
+}

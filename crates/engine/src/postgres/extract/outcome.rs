@@ -1,0 +1,95 @@
+//! Tells what pg_restore could not do apart from what it need not have done. Pure text; the table of harmless words is closed, and
+//! whatever is not in it counts as lost.
+
+/// What an error says of the server, and what its entry must be, `*` meaning any words.
+const HARMLESS: &[(&str, &str)] = &[
+    ("extension \"*\" already exists", "*"),
+    ("schema \"public\" already exists", "*"),
+    // The comment comes with the extension itself.
+    ("must be owner of extension *", "* COMMENT - EXTENSION *"),
+    // A newer pg_restore says it to every server; it only switches a limit off.
+    ("unrecognized configuration parameter \"transaction_timeout\"", "*"),
+];
+const PREFIX: &str = "pg_restore: ";
+const TEXT_CHARS_MAX: usize = 300;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) harmless: Vec<String>,
+    pub(super) lost: Vec<String>,
+    /// How many errors pg_restore itself says it passed over.
+    pub(super) counted: Option<usize>,
+}
+
+pub(super) fn classify(stderr: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut entry = String::new();
+    let mut seen = 0;
+    for message in messages(stderr) {
+        let text = message.strip_prefix(PREFIX).unwrap_or(&message);
+        if text.starts_with("while ") {
+            continue;
+        } else if let Some(from) = text.strip_prefix("from TOC entry ") {
+            from.clone_into(&mut entry);
+        } else if let Some(count) = text.strip_prefix("warning: errors ignored on restore: ") {
+            outcome.counted = count.trim().parse().ok();
+        } else if text.starts_with("WARNING:  ") || text.starts_with("NOTICE:  ") {
+            // The server's own; up to PostgreSQL 14 they are shown. The statement was done.
+            outcome.harmless.push(shortened(text.lines().next().unwrap_or_default()));
+        } else {
+            seen += 1;
+            judge(text, &entry, &mut outcome);
+        }
+    }
+    // With several workers the count is too high: one that met an error reports it again with each entry that it restores later.
+    if seen == 0 && outcome.counted.is_some_and(|counted| counted > 0) {
+        outcome.lost.push("pg_restore counted errors and told of none".into());
+    }
+    outcome
+}
+
+/// Each begins with the program's name; what follows up to the next belongs to it.
+fn messages(stderr: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in stderr.lines() {
+        match all.last_mut() {
+            Some(last) if !line.starts_with(PREFIX) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            _ if line.trim().is_empty() => {}
+            _ => all.push(line.to_owned()),
+        }
+    }
+    all
+}
+
+fn judge(text: &str, entry: &str, outcome: &mut Outcome) {
+    // Only the first line is the server's; what follows may quote anything.
+    let first = text.lines().next().unwrap_or_default();
+    let said = first.strip_prefix("error: could not execute query: ERROR:").map(str::trim);
+    let is_harmless = |said: &str| HARMLESS.iter().any(|(words, of)| fits(words, said) && fits(of, entry));
+    let told: String = match entry {
+        "" => first.to_owned(),
+        entry => format!("{first} [{entry}]"),
+    };
+    let told = shortened(&told);
+    match said.is_some_and(is_harmless) {
+        true => outcome.harmless.push(told),
+        false => outcome.lost.push(told),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+/// Whether the text is the pattern, in which each `*` stands for any characters.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
+    let Some(rest) = text.strip_prefix(before) else { return false };
+    (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| fits(after, rest)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Words of real pg_restore runs.
+
+use super::*;
+
+#[test]
+fn silence_is_success() {
+    assert_eq!(classify(""), Outcome::default());
+}
+
+#[test]
+fn harmless_words_are_known() {
+    let outcome = classify(
+        "pg_restore: while PROCESSING TOC:\n\
+         pg_restore: from TOC entry 2; 3079 16385 EXTENSION citext (no owner)\n\
+         pg_restore: error: could not execute query: ERROR:  extension \"citext\" already exists\n\
+         Command was: CREATE EXTENSION citext WITH SCHEMA public;\n\n\n\
+         pg_restore: from TOC entry 3463; 0 0 COMMENT - EXTENSION citext \n\
+         pg_restore: error: could not execute query: ERROR:  must be owner of extension citext\n\
+         Command was: COMMENT ON EXTENSION citext IS 'x';\n\n\
+         pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"\n\
+         Command was: SET transaction_timeout = 0;\n\
+         pg_restore: warning: errors ignored on restore: 3\n",
+    );
+    assert_eq!((outcome.harmless.len(), outcome.lost, outcome.counted), (3, Vec::<String>::new(), Some(3)));
+}
+
+#[test]
+fn everything_else_is_lost() {
+    let outcome = classify(
+        "pg_restore: while PROCESSING TOC:\n\
+         pg_restore: from TOC entry 3300; 0 16390 TABLE DATA public orders postgres\n\
+         pg_restore: error: COPY failed for table \"orders\": ERROR:  extension \"citext\" already exists\n\
+         CONTEXT:  COPY orders, line 1\n\
+         pg_restore: from TOC entry 7; 2615 99 SCHEMA - app postgres\n\
+         pg_restore: error: could not execute query: ERROR:  schema \"app\" already exists\n\
+         Command was: CREATE SCHEMA app;\n\
+         pg_restore: from TOC entry 8; 1259 99 TABLE public EXTENSION postgres\n\
+         pg_restore: error: could not execute query: ERROR:  must be owner of extension citext\n\
+         pg_restore: warning: something new\n\
+         pg_restore: warning: errors ignored on restore: 3\n",
+    );
+    assert_eq!((outcome.harmless.len(), outcome.lost.len()), (0, 4));
+    assert!(outcome.lost[0].ends_with("[3300; 0 16390 TABLE DATA public orders postgres]"), "{outcome:?}");
+}
+
+#[test]
+fn words_inside_a_statement_do_not_excuse_it() {
+    let outcome = classify(
+        "pg_restore: error: could not execute query: ERROR:  relation \"t\" does not exist\n\
+         Command was: COMMENT ON TABLE t IS 'ERROR:  schema \"public\" already exists';\n",
+    );
+    assert_eq!(outcome.lost.len(), 1);
+}
+
+#[test]
+fn errors_that_were_not_told_are_lost() {
+    let outcome = classify("pg_restore: warning: errors ignored on restore: 2\n");
+    assert_eq!(outcome.lost, ["pg_restore counted errors and told of none"]);
+    assert_eq!(classify("a word from elsewhere\n").lost.len(), 1);
+}
+
+#[test]
+fn a_warning_of_the_server_is_no_loss_and_stands_for_no_error() {
+    let outcome =
+        classify("WARNING:  wal_level is insufficient\nHINT:  x\npg_restore: warning: errors ignored on restore: 1\n");
+    assert_eq!(outcome.harmless, ["WARNING:  wal_level is insufficient"]);
+    assert_eq!(outcome.lost, ["pg_restore counted errors and told of none"]);
+}

@@ -1,0 +1,25 @@
+//! Quotes inside quotes, and names that are no names.
+
+use super::*;
+
+#[test]
+fn names_and_texts_are_quoted() {
+    assert_eq!(ident("Or\"der s"), "\"Or\"\"der s\"");
+    assert_eq!(literal("it's"), "'it''s'");
+    assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
+    assert_eq!(dbname(r"a' b\"), r"dbname='a\' b\\'");
+}
+
+#[test]
+fn names_are_parted_at_bare_separators_only() {
+    let parts = |text: &str| split(text, '.').unwrap_or_default();
+    assert_eq!(parts("Public.Orders"), ["public", "orders"]);
+    assert_eq!(parts(r#""Pub.lic"."Or""ders s""#), ["Pub.lic", "Or\"ders s"]);
+    assert_eq!(parts("orders"), ["orders"]);
+    assert_eq!(parts(" a . b "), ["a", "b"]);
+    assert_eq!(parts("a."), ["a", ""]);
+    assert_eq!(split("\"$user\", public", ',').unwrap(), ["$user", "public"]);
+    for broken in ["\"a", "\"a\"b.c", "a\"b\".c"] {
+        assert_eq!(split(broken, '.'), None, "{broken}");
+    }
+}
