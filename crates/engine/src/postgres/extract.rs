@@ -18,7 +18,6 @@ mod swap_tables;
 mod tables;
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use vault::Env;
@@ -30,7 +29,7 @@ pub use tables::{TableName, extract_tables};
 
 use super::instance::Instance;
 use super::quote;
-use super::restore::{Durations, Steps};
+use super::stopwatch::{Durations, Steps, Stopwatch};
 use super::wire::{Connection, Conninfo};
 use crate::error::{Error, Result};
 use count::{Census, Scope};
@@ -89,7 +88,7 @@ pub struct Extracted {
 
 /// Restores `database` of the instance into the live server as the new database `into`.
 pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -> Result<Extracted> {
-    let mut watch = Stopwatch::start(at);
+    let mut watch = Stopwatch::start(at.env, at.steps);
     watch.step("preflight");
     let mut prepared = prepare(at, database, into).await?;
     watch.step("dump");
@@ -276,39 +275,4 @@ async fn verify(
     lost.truncate(MISSING_SHOWN);
     lost.extend((more > 0).then(|| format!("and {more} more")));
     Err(Error::Incomplete { into, lost })
-}
-
-/// Tells each part as it begins and remembers how long it took.
-struct Stopwatch<'a> {
-    env: &'a Env,
-    steps: Steps<'a>,
-    begun: Duration,
-    open: Option<(String, Duration)>,
-    done: Durations,
-}
-
-impl<'a> Stopwatch<'a> {
-    fn start(at: &Extraction<'a>) -> Stopwatch<'a> {
-        let begun = at.env.monotonic();
-        Stopwatch { env: at.env, steps: at.steps, begun, open: None, done: Durations::default() }
-    }
-
-    fn step(&mut self, name: &str) {
-        self.end_step();
-        self.open = Some((name.to_owned(), self.env.monotonic()));
-        (self.steps)(name);
-    }
-
-    fn end_step(&mut self) {
-        let now = self.env.monotonic();
-        let done = self.open.take().map(|(name, since)| (name, now.saturating_sub(since).as_secs_f64()));
-        self.done.0.extend(done);
-    }
-
-    fn finish(mut self) -> Durations {
-        self.end_step();
-        let total = self.env.monotonic().saturating_sub(self.begun).as_secs_f64();
-        self.done.0.push(("total".into(), total));
-        self.done
-    }
 }

@@ -19,6 +19,7 @@ mod quote;
 pub mod receive;
 pub mod restore;
 pub mod source;
+mod stopwatch;
 pub mod target;
 pub mod verify;
 pub mod wal;

@@ -26,6 +26,7 @@ use super::binaries::Binaries;
 use super::instance::Instance;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
+use super::stopwatch::Stopwatch;
 use super::owner::{self, User};
 use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
@@ -41,6 +42,8 @@ mod mounted;
 pub use fetch::ask as fetch_log_file;
 pub use folder::MARKER;
 pub use mounted::MountAsk;
+
+pub use super::stopwatch::{Durations, Steps};
 
 /// What the restored cluster is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +83,6 @@ pub struct RestoreRequest {
     pub mount: Option<MountAsk>,
 }
 
-/// How long each part took, in seconds, in order.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Durations(pub Vec<(String, f64)>);
-
 /// What was asked, what was reached, and what was found. The report is made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Restored {
@@ -114,9 +113,6 @@ pub struct Restored {
     pub opened: Option<Opened>,
 }
 
-/// Told of each part as it begins, so that somebody can show it.
-pub type Steps<'a> = &'a (dyn Fn(&str) + Send + Sync);
-
 /// Restores a resolved target and opens it.
 pub async fn restore(
     vault: &Vault,
@@ -126,7 +122,7 @@ pub async fn restore(
     progress: &Arc<Progress>,
     steps: Steps<'_>,
 ) -> Result<Restored> {
-    let mut watch = Stopwatch { vault, steps, begun: vault.env().monotonic(), done: Durations::default(), open: None };
+    let mut watch = Stopwatch::start(vault.env(), steps);
     watch.step("preflight");
     let prepared = prepare(vault, source, resolved, request).await?;
     let done = bring_back(vault, source, resolved, request, &prepared, progress, &mut watch).await;
@@ -386,36 +382,6 @@ async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved) ->
     config::let_others_in(prepared, resolved)?;
     sql.value("SELECT pg_reload_conf()").await?;
     Ok(())
-}
-
-struct Stopwatch<'a> {
-    vault: &'a Vault,
-    steps: Steps<'a>,
-    begun: Duration,
-    done: Durations,
-    open: Option<(String, Duration)>,
-}
-
-impl Stopwatch<'_> {
-    fn step(&mut self, name: &str) {
-        let now = self.vault.env().monotonic();
-        self.close(now);
-        self.open = Some((name.to_owned(), now));
-        (self.steps)(name);
-    }
-
-    fn close(&mut self, now: Duration) {
-        if let Some((name, since)) = self.open.take() {
-            self.done.0.push((name, now.saturating_sub(since).as_secs_f64()));
-        }
-    }
-
-    fn finish(mut self) -> Durations {
-        let now = self.vault.env().monotonic();
-        self.close(now);
-        self.done.0.push(("total".into(), now.saturating_sub(self.begun).as_secs_f64()));
-        self.done
-    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "it only gathers")]

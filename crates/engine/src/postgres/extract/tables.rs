@@ -13,9 +13,10 @@ use super::count::Scope;
 use super::dump::{Entry, Workshop};
 use super::outcome::Outcome;
 use super::roles::{self, Roles};
-use super::{Extracted, Extraction, Stopwatch, check_majors, check_name, session, source_database, verify};
+use super::{Extracted, Extraction, check_majors, check_name, session, source_database, verify};
 use crate::error::{Error, Result};
 use crate::postgres::quote;
+use crate::postgres::stopwatch::Stopwatch;
 use crate::postgres::wire::Connection;
 pub(super) use resolve::{Member, oids, resolve};
 
@@ -92,7 +93,7 @@ pub async fn extract_tables(
     tables: &[TableName],
     into_schema: &str,
 ) -> Result<Extracted> {
-    let mut watch = Stopwatch::start(at);
+    let mut watch = Stopwatch::start(at.env, at.steps);
     watch.step("preflight");
     let mut prepared = prepare(at, database, tables, into_schema).await?;
     prepared.gather().await?;
