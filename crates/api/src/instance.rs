@@ -11,6 +11,8 @@ pub enum InstanceKind {
     Clone,
     Peek,
     Drill,
+    /// For taking single databases or tables out.
+    Extract,
     /// A restore whose files are still being fetched.
     Restore,
 }

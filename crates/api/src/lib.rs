@@ -4,11 +4,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod drill;
 mod instance;
 mod operation;
 mod restore;
 mod source;
 
+pub use drill::{CheckView, DrillAsk, DrillReport, ExtractAsk, ExtractReport, RowsView};
 pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };

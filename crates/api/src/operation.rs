@@ -14,6 +14,8 @@ pub enum OperationKind {
     Expire,
     Clone,
     Peek,
+    Drill,
+    Extract,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use instance::{CloneArgs, CloneCommand, ClonesArgs, DetachArgs, NewCloneArgs, PeekArgs, size};
-pub use restore::{RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
+pub use instance::{CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, NewCloneArgs, PeekArgs, size};
+pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
 /// Backs up PostgreSQL continuously and restores any moment, page by page.
@@ -66,6 +66,8 @@ pub enum Command {
     Clones(ClonesArgs),
     /// Look at a moment: runs SQL on it, or opens psql, and leaves nothing behind
     Peek(PeekArgs),
+    /// Prove a moment: open it, recover it, read all of it, run checks, keep the evidence
+    Drill(DrillArgs),
     /// Turn a restore that was opened at once into a plain directory, when all of it is present
     Detach(DetachArgs),
     /// Check that what is in the vault is complete and readable

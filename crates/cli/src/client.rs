@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use api::{
-    BackupAsk, CheckAsk, CloneAsk, ErrorBody, ExpireAsk, InstanceView, Operation, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, SourceView, SqlAnswer, SqlAsk, Status, TimelineView,
+    BackupAsk, CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, InstanceView, Operation,
+    PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView, SqlAnswer, SqlAsk, Status,
+    TimelineView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -67,6 +68,18 @@ impl Client {
 
     pub async fn peek(&self, name: &str, ask: &PeekAsk) -> Answer<Operation> {
         self.post(&["sources", name, "peeks"], ask).await
+    }
+
+    pub async fn drill(&self, name: &str, ask: &DrillAsk) -> Answer<Operation> {
+        self.post(&["sources", name, "drills"], ask).await
+    }
+
+    pub async fn evidence(&self, name: &str, id: &str) -> Answer<DrillReport> {
+        self.get(&["sources", name, "drills", id]).await
+    }
+
+    pub async fn extract(&self, name: &str, ask: &ExtractAsk) -> Answer<Operation> {
+        self.post(&["sources", name, "extracts"], ask).await
     }
 
     pub async fn instances(&self) -> Answer<Vec<InstanceView>> {

@@ -5,7 +5,9 @@ mod check;
 mod clone;
 mod completions;
 mod detach;
+mod drill;
 mod expire;
+mod extract;
 mod init;
 mod man;
 mod mount_serve;
@@ -60,6 +62,7 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Clone(args) => clone::run(&args, around).await,
         Command::Clones(args) => clone::list(&args, around).await,
         Command::Peek(args) => peek::run(&args, around).await,
+        Command::Drill(args) => drill::run(&args, around).await,
         Command::Detach(args) => detach::run(&args, around).await,
         Command::Check(args) => check::run(&args, around).await,
         Command::Expire(args) => expire::run(&args, around).await,

@@ -3,8 +3,10 @@
 
 pub mod backup;
 pub mod check;
+pub mod drill;
 pub mod errors;
 pub mod expire;
+pub mod extract;
 pub mod instance;
 pub mod keys;
 pub mod progress;

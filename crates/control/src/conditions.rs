@@ -27,6 +27,7 @@ pub(crate) fn of(daemon: &Daemon, source: &Source, state: &LogState, backups: &[
     found.extend(gap(state, backups));
     found.extend(lag(state, now, daemon.config.log.lag_warning_seconds));
     found.extend(daemon.slot_risk(&source.row.name));
+    found.extend(drill_failed(backups));
     if backups.is_empty() {
         let advice = format!("take one: rekindle backup {}", source.row.name);
         found.push(condition(
@@ -64,6 +65,15 @@ fn gap(state: &LogState, backups: &[BackupInfo]) -> Option<ConditionView> {
     let text = format!("the log has a gap from {} to {}: {}", gap.from, gap.to, gap.why);
     let advice = "moments behind the gap can be restored after the next backup: take one now".to_owned();
     Some(condition("critical", "log-gap", Some(gap.noticed), text, advice))
+}
+
+/// A backup whose last drill failed. The newest one speaks for all.
+fn drill_failed(backups: &[BackupInfo]) -> Option<ConditionView> {
+    let judged = backups.iter().rev().find(|backup| backup.proven.is_some() || backup.failed.is_some())?;
+    let failed = judged.failed.filter(|failed| judged.proven.is_none_or(|proven| proven < *failed))?;
+    let text = format!("the last drill failed: backup {} could not be proven", judged.id);
+    let advice = "its evidence says why; take a new backup and drill that one".to_owned();
+    Some(condition("critical", "drill-failed", Some(failed), text, advice))
 }
 
 fn lag(state: &LogState, now: Timestamp, warning_seconds: u64) -> Option<ConditionView> {

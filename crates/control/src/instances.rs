@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::{
     HydrationAsk, InstanceKind, InstancePhase, InstanceView, RestoreAsk, RestoreReport, SqlAnswer, SqlAsk, TargetAsk,
@@ -29,6 +30,10 @@ use crate::error::{Error, Result};
 use crate::operation::Watch;
 use crate::operation::restore::Restorer;
 use crate::{mount_process, report, views};
+
+/// A look at an instance takes moments; starting one after a crash may take longer.
+const TURN_LOOK_EVERY: Duration = Duration::from_millis(50);
+const TURN_LOOKS: u32 = 600;
 
 mod view;
 pub(crate) mod watch;
@@ -102,7 +107,7 @@ impl Wanted {
         match self.kind {
             InstanceKind::Clone => Purpose::Clone,
             InstanceKind::Peek => Purpose::Peek,
-            InstanceKind::Drill => Purpose::Drill,
+            InstanceKind::Drill | InstanceKind::Extract => Purpose::Drill,
             InstanceKind::Restore => Purpose::Restore,
         }
     }
@@ -265,7 +270,7 @@ async fn unpin(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
 
 /// Closes an instance for good.
 pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
-    let (_turn, row) = take(daemon, name).await?;
+    let (_turn, row) = wait_for(daemon, name).await?;
     if row.kind == kind_name(InstanceKind::Restore) {
         let what = format!(
             "{name} is a restore, and its data may be all there is: stop its server, and remove {} yourself when it is detached",
@@ -277,14 +282,14 @@ pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
 }
 
 pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<InstanceView> {
-    let (_turn, mut row) = take(daemon, name).await?;
+    let (_turn, mut row) = wait_for(daemon, name).await?;
     ready(&row)?.start(&daemon.host.program).await?;
     set_phase(daemon, &mut row, InstancePhase::Open).await?;
     view::one(daemon, name).await
 }
 
 pub(crate) async fn stop(daemon: &Daemon, name: &str) -> Result<InstanceView> {
-    let (_turn, mut row) = take(daemon, name).await?;
+    let (_turn, mut row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
     // From here on `watch` does not start it again.
     set_phase(daemon, &mut row, InstancePhase::Stopped).await?;
@@ -294,7 +299,7 @@ pub(crate) async fn stop(daemon: &Daemon, name: &str) -> Result<InstanceView> {
 
 /// Back to the moment at which it was opened; what was written since is gone.
 pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Result<RestoreReport> {
-    let (_turn, mut row) = take(daemon, name).await?;
+    let (_turn, mut row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
     if row.kind != kind_name(InstanceKind::Clone) {
         return Err(Error::Ask(format!("{name} is not a clone")));
@@ -324,7 +329,7 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
 
 /// A restore becomes the plain directory: now, with a short restart if it serves.
 pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
-    let (_turn, row) = take(daemon, name).await?;
+    let (_turn, row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
     let serves = opened.standing() == engine::postgres::opened::Standing::Serves;
     if opened.status().is_some_and(|status| !status.whole) {
@@ -382,11 +387,27 @@ async fn set_phase(daemon: &Daemon, row: &mut InstanceRow, phase: InstancePhase)
     daemon.catalog.put_instance(row).await
 }
 
+/// The same, when whoever has the turn is done.
+async fn wait_for(daemon: &Daemon, name: &str) -> Result<(Turn, InstanceRow)> {
+    for _ in 0..TURN_LOOKS {
+        match take(daemon, name).await {
+            Err(Error::BusyInstance(_)) => tokio::time::sleep(TURN_LOOK_EVERY).await,
+            done => return done,
+        }
+    }
+    take(daemon, name).await
+}
+
 /// The turn and the row of an instance that is there.
 async fn take(daemon: &Daemon, name: &str) -> Result<(Turn, InstanceRow)> {
     let turn = daemon.turns.take(name);
     let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
     Ok((turn.ok_or_else(|| Error::BusyInstance(name.to_owned()))?, row))
+}
+
+/// For work of the daemon's own on an instance that it has just opened.
+pub(crate) async fn opened_as(daemon: &Daemon, name: &str) -> Result<Opened> {
+    ready(&daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?)
 }
 
 pub(crate) fn unknown(name: &str) -> Error {
@@ -414,6 +435,7 @@ pub(crate) fn kind_name(kind: InstanceKind) -> &'static str {
         InstanceKind::Clone => "clone",
         InstanceKind::Peek => "peek",
         InstanceKind::Drill => "drill",
+        InstanceKind::Extract => "extract",
         InstanceKind::Restore => "restore",
     }
 }

@@ -17,7 +17,9 @@ use crate::error::{Error, Result};
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod clone;
+pub(crate) mod drill;
 pub(crate) mod expire;
+pub(crate) mod extract;
 pub(crate) mod restore;
 
 /// How far something is; shared between who does it, who shows it and who cancels it.
@@ -201,6 +203,8 @@ pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
         OperationKind::Expire => "expire",
         OperationKind::Clone => "clone",
         OperationKind::Peek => "peek",
+        OperationKind::Drill => "drill",
+        OperationKind::Extract => "extract",
     }
 }
 
@@ -235,6 +239,8 @@ pub(crate) fn recorded(row: OperationRow) -> Result<Operation> {
         OperationKind::Expire,
         OperationKind::Clone,
         OperationKind::Peek,
+        OperationKind::Drill,
+        OperationKind::Extract,
     ];
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
     Ok(Operation {

@@ -87,6 +87,25 @@ pub struct PeekArgs {
 }
 
 #[derive(Debug, Args)]
+// The newest moment when none is said.
+#[command(mut_group("moment", |group| group.required(false)))]
+pub struct DrillArgs {
+    /// The source
+    pub name: String,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Questions and programs of your own, in TOML: see docs/drills.md
+    #[arg(long, value_name = "FILE")]
+    pub checks: Option<std::path::PathBuf>,
+    /// The operating system user that owns the files, when the daemon runs as root
+    #[arg(long, value_name = "USER")]
+    pub owner: Option<String>,
+    /// Only show the evidence of an earlier drill
+    #[arg(long, value_name = "ID", conflicts_with_all = ["checks", "owner"])]
+    pub evidence: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct DetachArgs {
     /// Its name in `rekindle status`, or its directory
     pub name: String,

@@ -11,8 +11,34 @@ pub struct RestoreArgs {
     pub name: String,
     #[command(flatten)]
     pub target: TargetArgs,
+    /// The new data directory; with --database or --table the name of the new database or schema
+    #[arg(long, value_name = "DIR|NAME", required_unless_present_any = ["database", "tables"], help_heading = "Where it goes")]
+    pub into: Option<PathBuf>,
+    /// Usable within seconds: the files are fetched when they are touched, and all of them behind
+    #[arg(long, help_heading = "Where it goes", conflicts_with_all = ["no_start", "delta", "tablespaces"])]
+    pub open: bool,
+    /// With --open: how much to fetch behind in a second, such as 50MB
+    #[arg(long, help_heading = "Where it goes", value_name = "SIZE", value_parser = super::size, requires = "open")]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub objects: ObjectArgs,
     #[command(flatten)]
     pub place: WhereArgs,
+}
+
+/// Single databases or tables instead of the cluster.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Only a part, put beside the live one")]
+pub struct ObjectArgs {
+    /// Only this database, as DATABASE_restored on the live server
+    #[arg(long, value_name = "DATABASE", conflicts_with_all = ["open", "delta", "no_start", "tablespaces", "port", "report"])]
+    pub database: Option<String>,
+    /// Only this table of the database, in the schema DATABASE_restored; may be given more than once
+    #[arg(long = "table", value_name = "SCHEMA.TABLE", requires = "database")]
+    pub tables: Vec<String>,
+    /// Then put it in the place of the live one, which is kept under another name
+    #[arg(long, requires = "database")]
+    pub swap: bool,
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +58,9 @@ pub struct RecoverArgs {
     pub server_programs: Vec<PathBuf>,
     #[command(flatten)]
     pub target: TargetArgs,
+    /// The new data directory
+    #[arg(long, value_name = "DIR", help_heading = "Where it goes")]
+    pub into: PathBuf,
     #[command(flatten)]
     pub place: WhereArgs,
 }
@@ -75,9 +104,6 @@ pub struct TargetArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where it goes")]
 pub struct WhereArgs {
-    /// The new data directory
-    #[arg(long, value_name = "DIR")]
-    pub into: PathBuf,
     /// The port of the restored server [default: a free one]
     #[arg(long)]
     pub port: Option<u16>,
@@ -93,12 +119,6 @@ pub struct WhereArgs {
     /// Only write the files and the log they need; the server is started by whoever likes, and needs nothing of Rekindle
     #[arg(long)]
     pub no_start: bool,
-    /// Usable within seconds: the files are fetched when they are touched, and all of them behind
-    #[arg(long, conflicts_with_all = ["no_start", "delta", "tablespaces"])]
-    pub open: bool,
-    /// With --open: how much to fetch behind in a second, such as 50MB
-    #[arg(long, value_name = "SIZE", value_parser = super::size, requires = "open")]
-    pub limit: Option<u64>,
     /// Only show the plan
     #[arg(long)]
     pub dry_run: bool,

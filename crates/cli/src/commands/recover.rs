@@ -18,7 +18,7 @@ pub async fn run(args: &RecoverArgs, around: &Surroundings) -> Outcome {
     let host = around.host()?;
     let unlock = unlock::ask(&args.unlock, around)?;
     let vault = VaultAsk { vault: args.vault.clone(), s3: init::s3(&args.s3), unlock };
-    let restore = restore::ask(&args.target, &args.place, &around.view().now)?;
+    let restore = restore::ask(&args.target, &args.into, &args.place, &around.view().now)?;
     let server_programs = args.server_programs.clone();
     let ask = RecoverAsk { vault, source: args.source.clone(), server_programs, restore };
     let plan = Box::pin(recover_plan(&ask, &host)).await?;

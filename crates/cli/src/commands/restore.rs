@@ -13,8 +13,12 @@ use crate::terminal::{agree, note, print, print_json};
 use crate::{wait, when};
 
 pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
+    if super::extract::is_asked(&args.objects) {
+        return super::extract::run(args, around).await;
+    }
     let client = super::client(around)?;
-    let ask = ask(&args.target, &args.place, &around.view().now)?;
+    let asked = ask(&args.target, args.into.as_deref().unwrap_or(Path::new("")), &args.place, &around.view().now)?;
+    let ask = RestoreAsk { open: args.open, limit: args.limit.unwrap_or(0), ..asked };
     let plan = client.restore_plan(&args.name, &ask).await?;
     if !go_ahead(&plan, &args.place, around)? {
         return Ok(WELL);
@@ -24,20 +28,20 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     finish(&wait::read(&result)?, &args.place, around)
 }
 
-pub fn ask(target: &TargetArgs, place: &WhereArgs, now: &Zoned) -> Result<RestoreAsk, Failure> {
+pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> Result<RestoreAsk, Failure> {
     let tablespaces = place.tablespaces.iter().map(|(oid, path)| Ok((*oid, text(path)?)));
     Ok(RestoreAsk {
         target: moment(target, now)?,
         before: target.before,
         timeline: target.timeline,
-        into: text(&absolute(&place.into)?)?,
+        into: text(&absolute(into)?)?,
         port: place.port,
         delta: place.delta,
         tablespaces: tablespaces.collect::<Result<_, Failure>>()?,
         owner: place.owner.clone(),
         no_start: place.no_start,
-        open: place.open,
-        limit: place.limit.unwrap_or(0),
+        open: false,
+        limit: 0,
     })
 }
 

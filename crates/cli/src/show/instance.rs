@@ -85,6 +85,7 @@ fn kind(kind: InstanceKind) -> &'static str {
         InstanceKind::Clone => "clone",
         InstanceKind::Peek => "peek",
         InstanceKind::Drill => "drill",
+        InstanceKind::Extract => "extract",
         InstanceKind::Restore => "restore",
     }
 }

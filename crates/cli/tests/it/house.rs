@@ -267,6 +267,10 @@ impl House {
         Restored::of(self.ok(&all), self.server.bin_dir())
     }
 
+    pub(crate) fn vault_has(&self, object: &str) -> bool {
+        self.path("vault").join(object).exists()
+    }
+
     /// The vault is whole, every byte of it.
     pub(crate) fn is_sound(&self) {
         let report = self.ok(&["check", "--read-data"]);

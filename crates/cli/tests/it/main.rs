@@ -2,6 +2,7 @@
 
 mod crashes;
 mod doors;
+mod drills;
 mod gaps;
 mod house;
 

@@ -1,6 +1,8 @@
-//! `/instances`, and the opening of clones and peeks under `/sources`.
+//! `/instances`, and what is opened under `/sources`: clones, peeks, drills, extracts.
 
-use api::{CloneAsk, HydrationAsk, InstanceView, Operation, PeekAsk, SqlAnswer, SqlAsk};
+use api::{
+    CloneAsk, DrillAsk, DrillReport, ExtractAsk, HydrationAsk, InstanceView, Operation, PeekAsk, SqlAnswer, SqlAsk,
+};
 use axum::Json;
 use axum::extract::{Path, State};
 
@@ -71,4 +73,27 @@ pub(super) async fn peek(
     Body(ask): Body<PeekAsk>,
 ) -> Result<Json<Operation>> {
     operation::clone::peek(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn drill(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<DrillAsk>,
+) -> Result<Json<Operation>> {
+    operation::drill::begin(&daemon, &name, ask).await.map(Json)
+}
+
+pub(super) async fn evidence(
+    State(daemon): State<Daemon>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Json<DrillReport>> {
+    operation::drill::evidence(&daemon, &name, &id).await.map(Json)
+}
+
+pub(super) async fn extract(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<ExtractAsk>,
+) -> Result<Json<Operation>> {
+    operation::extract::begin(&daemon, &name, ask).await.map(Json)
 }

@@ -31,7 +31,8 @@ fn joined(error: &tokio::task::JoinError) -> crate::Error {
 /// Asks the mount's process, and looks at the disk.
 fn view(row: &InstanceRow) -> Result<InstanceView> {
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken(row));
-    let kinds = [InstanceKind::Clone, InstanceKind::Peek, InstanceKind::Drill, InstanceKind::Restore];
+    let kinds =
+        [InstanceKind::Clone, InstanceKind::Peek, InstanceKind::Drill, InstanceKind::Extract, InstanceKind::Restore];
     let phases = [InstancePhase::Opening, InstancePhase::Open, InstancePhase::Stopped];
     let opened = opened(row)?;
     let instance = opened.as_ref().map(|opened| &opened.instance);

@@ -55,10 +55,11 @@ pub(crate) async fn watch(daemon: Daemon) {
     }
 }
 
-/// What was being opened when the last daemon ended is of no use to anybody, and a drill ended with its operation.
+/// What was being opened when the last daemon ended is of no use to anybody, and those of operations ended with them.
 async fn clear_unfinished(daemon: &Daemon) -> Result<()> {
     for row in daemon.catalog.instances().await? {
-        let half = row.phase == phase_name(InstancePhase::Opening) || row.kind == kind_name(InstanceKind::Drill);
+        let of_operations = [InstanceKind::Drill, InstanceKind::Extract].map(kind_name);
+        let half = row.phase == phase_name(InstancePhase::Opening) || of_operations.contains(&&*row.kind);
         if !half {
             tracing::info!(instance = row.name, kind = row.kind, "taken up again");
             continue;

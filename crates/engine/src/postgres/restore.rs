@@ -26,8 +26,8 @@ use super::binaries::Binaries;
 use super::instance::Instance;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
-use super::stopwatch::Stopwatch;
 use super::owner::{self, User};
+use super::stopwatch::Stopwatch;
 use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
 use super::wire::Connection;
@@ -55,7 +55,7 @@ pub enum Purpose {
     Clone,
     /// To look at for a moment: it stays in recovery, so nothing can be written.
     Peek,
-    /// To prove that it can be done.
+    /// To prove that it can be done, or to take something out; thrown away after.
     Drill,
 }
 

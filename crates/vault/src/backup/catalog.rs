@@ -40,6 +40,8 @@ pub struct BackupInfo {
     pub pins: Vec<u64>,
     /// When it last passed a proof.
     pub proven: Option<Timestamp>,
+    /// When it last failed one.
+    pub failed: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -93,19 +95,24 @@ async fn open(vault: &Vault, source: &SourceName, id: BackupId, found: Found) ->
         Err(Error::NotFound(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let proven = last_proof(vault, source, &id, &found.proofs).await?;
-    Ok(Some(BackupInfo { source: source.clone(), id, head, pins: found.pins, proven }))
+    let (proven, failed) = last_proofs(vault, source, &id, &found.proofs).await?;
+    Ok(Some(BackupInfo { source: source.clone(), id, head, pins: found.pins, proven, failed }))
 }
 
-async fn last_proof(vault: &Vault, source: &SourceName, id: &BackupId, proofs: &[u64]) -> Result<Option<Timestamp>> {
-    let mut last = None;
+/// When a backup last passed, and when it last failed.
+async fn last_proofs(
+    vault: &Vault,
+    source: &SourceName,
+    id: &BackupId,
+    proofs: &[u64],
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let (mut passed, mut failed) = (None, None);
     for proof in proofs {
         let proof: Proof = vault.get_json(Kind::Note, &Name::Proof(source.clone(), id.clone(), *proof)).await?;
-        if proof.passed {
-            last = last.max(Some(proof.at));
-        }
+        let last = if proof.passed { &mut passed } else { &mut failed };
+        *last = (*last).max(Some(proof.at));
     }
-    Ok(last)
+    Ok((passed, failed))
 }
 
 /// Keeps a backup from expiry until the pin is removed.

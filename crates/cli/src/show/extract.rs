@@ -1,0 +1,47 @@
+//! Single databases or tables that were put beside the live ones.
+
+use api::{ExtractAsk, ExtractReport};
+
+use super::{View, units};
+
+/// What will be done, before it is.
+pub fn intent(ask: &ExtractAsk, source: &str) -> String {
+    let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
+    let what = match ask.tables.as_slice() {
+        [] => format!("database {} of {source} as database {into}", ask.database),
+        tables => format!("{} of database {} of {source} into schema {into}", tables.join(", "), ask.database),
+    };
+    let then = match ask.swap {
+        true => "; then it takes the place of the live one, which is kept under another name",
+        false => "; the live one stays as it is",
+    };
+    format!("Restore {what}{then}")
+}
+
+pub fn report(report: &ExtractReport, view: &View) -> String {
+    let total = report.durations.iter().filter(|step| step.step == "opening" || step.step == "total");
+    let total: f64 = total.map(|step| step.seconds).sum();
+    let mut text = format!("✓ {} restored as {} in {}\n\n", report.what, report.into, units::seconds(total));
+    let mut row = |name: &str, value: String| text.push_str(&format!(" {name:<9} {value}\n"));
+    let commit = report.reached_commit.map_or(String::new(), |at| format!("{} · ", view.short_with_zone(at)));
+    row("reached", format!("{commit}LSN {}", report.reached));
+    let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
+    let tables = units::counted(report.tables.len() as u64, "table", "tables");
+    row("counted", format!("{} in {tables}, the same as at that moment", units::counted(rows, "row", "rows")));
+    for role in &report.roles_created {
+        row("role", format!("{role} was missing: made without password, it cannot log in"));
+    }
+    for left in &report.left_out {
+        row("left out", left.clone());
+    }
+    for harmless in &report.harmless {
+        row("harmless", harmless.clone());
+    }
+    if let Some(kept) = &report.kept_as {
+        row("swapped", format!("the one before is kept as {kept}"));
+    }
+    for missing in &report.not_there {
+        row("only old", missing.clone());
+    }
+    text
+}
