@@ -2,14 +2,15 @@
 //! the backup was written. When it is done, and nothing is open through us, the skeleton is the plain directory.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use vault::env::Env;
 
 use crate::fs::{Answer, BaseFileNode, Fs};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, thread};
 
 /// Pieces that are filled side by side.
 const WORKERS: usize = 2;
@@ -43,7 +44,7 @@ impl Hydration {
             if !ahead && !self.paused.load(Ordering::Relaxed) {
                 return true;
             }
-            std::thread::sleep(LOOK_EVERY);
+            thread::sleep(LOOK_EVERY);
         }
     }
 }
@@ -69,7 +70,7 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
             hydration.bytes.fetch_add(bytes, Ordering::Relaxed);
         }
     };
-    let done = std::thread::scope(|scope| {
+    let done = thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
         let ends = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Errno::IO)));
         ends.collect::<Answer<Vec<bool>>>().map(|ends| ends.into_iter().all(|whole| whole))

@@ -16,5 +16,6 @@ pub mod hydrate;
 pub mod presence;
 pub mod session;
 pub mod skeleton;
+mod sync;
 
 pub use error::{Error, Result};

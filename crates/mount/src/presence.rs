@@ -16,10 +16,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, turn};
 
 const MAGIC: &[u8; 8] = b"RKPRES01";
 const HEAD_LENGTH: u64 = 64;
@@ -155,9 +156,11 @@ impl Presence {
             for run in taken.0.chunk_by(|(at, _), (next, _)| at + 1 == *next) {
                 let (first, last) = (run[0].0, run[run.len() - 1].0);
                 let bytes: Vec<u8> = put[first..=last].iter().flat_map(|word| word.to_le_bytes()).collect();
+                turn();
                 self.file.write_all_at(&bytes, HEAD_LENGTH + first as u64 * 8)?;
             }
         }
+        turn();
         self.file.sync_data()?;
         for (at, word) in &taken.0 {
             self.recorded[*at].fetch_or(*word, Ordering::AcqRel);

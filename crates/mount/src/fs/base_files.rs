@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::FileType;
 use vault::backup::read::ExtentReader;
 use vault::backup::tree::Progress;
 
-use super::{Answer, BaseNode, Errno, FILL_PAGES, FileNumber, Fs, Node, ROOT, shared};
+use super::{Answer, BaseNode, Errno, FILL_PAGES, FileNumber, Fs, Node, Ordering, ROOT, shared};
 
 /// A file of the backup, wherever it is now.
 #[derive(Debug)]

@@ -6,8 +6,10 @@ use std::sync::PoisonError;
 use rustix::fs::FallocateFlags;
 
 use super::{
-    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, Node, Opened, lock, shared,
+    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, MutexGuard, Node, Opened, lock, shared,
 };
+use crate::sync::turn;
+
 use super::{Arc, AsFd, AtomicBool, Attributes, File, FileExt, Mode, OFlags, Ordering, OsStr};
 
 /// Flags that are the kernel's business, or ours, and not the skeleton's.
@@ -183,7 +185,9 @@ impl Fs {
             }
             self.sync_base(node, base)?;
         }
+        turn();
         rustix::fs::ftruncate(data, size)?;
+        turn();
         self.presence.set_from(entry.bits, size.div_ceil(page_size));
         self.sync_base(node, base)
     }
@@ -220,6 +224,7 @@ impl Fs {
         let entry = self.entry(base)?;
         let _alone = lock(&base.syncing);
         let taken = self.presence.take(entry.bits);
+        turn();
         rustix::fs::fsync(base.data(node)?)?;
         self.presence.record(&taken).map_err(|error| errno(&error))
     }
@@ -311,12 +316,13 @@ impl BaseNode {
         Ok(self.data.get_or_init(|| file))
     }
 
-    pub(super) fn fill(&self, page: u64) -> std::sync::MutexGuard<'_, ()> {
+    pub(super) fn fill(&self, page: u64) -> MutexGuard<'_, ()> {
         lock(&self.fills[(page / FILL_PAGES % FILLS as u64) as usize])
     }
 }
 
 fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> Answer<usize> {
+    turn();
     let mut read = 0;
     while read < bytes.len() {
         match file.read_at(&mut bytes[read..], offset + read as u64) {
@@ -337,6 +343,7 @@ fn is_zero(file: &File, offset: u64, length: usize) -> Answer<bool> {
 }
 
 fn write_all(file: &File, bytes: &[u8], offset: u64) -> Answer<()> {
+    turn();
     file.write_all_at(bytes, offset).map_err(|error| errno(&error))
 }
 

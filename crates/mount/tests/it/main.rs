@@ -1,5 +1,7 @@
 //! The tree over a real vault's backup, without a kernel and through one.
 
+#[cfg(feature = "shuttle")]
+mod explored;
 mod hydration;
 mod model;
 mod place;
