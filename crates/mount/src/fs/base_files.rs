@@ -118,7 +118,7 @@ impl Fs {
     /// Makes durable what is there of all files, and the record of it.
     pub fn settle_all(&self) -> Answer<()> {
         let taken = self.presence.take_all();
-        rustix::fs::syncfs(self.node(ROOT)?.open(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY)?)?;
+        crate::sync::syncfs(self.node(ROOT)?.open(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY)?)?;
         self.presence.record(&taken).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }

@@ -8,7 +8,7 @@ use rustix::fs::FallocateFlags;
 use super::{
     Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, MutexGuard, Node, Opened, lock, shared,
 };
-use crate::sync::turn;
+use crate::sync::{fsync, turn};
 
 use super::{Arc, AsFd, AtomicBool, Attributes, File, FileExt, Mode, OFlags, Ordering, OsStr};
 
@@ -224,8 +224,7 @@ impl Fs {
         let entry = self.entry(base)?;
         let _alone = lock(&base.syncing);
         let taken = self.presence.take(entry.bits);
-        turn();
-        rustix::fs::fsync(base.data(node)?)?;
+        fsync(base.data(node)?)?;
         self.presence.record(&taken).map_err(|error| errno(&error))
     }
 
