@@ -235,6 +235,10 @@ impl Store for FaultStore {
         self.inner.location()
     }
 
+    fn is_local(&self) -> bool {
+        self.inner.is_local()
+    }
+
     async fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
         let faults = self.begin(Operation::Put, name).await?;
         self.inner.put_new(name, bytes).await?;
@@ -277,6 +281,10 @@ impl Store for FaultStore {
             true => Err(self.failure(Operation::Delete, name, "timed out", false)),
             false => Ok(()),
         }
+    }
+
+    async fn forget(&self, name: &str, range: Range<u64>) -> bool {
+        self.inner.forget(name, range).await
     }
 }
 

@@ -111,7 +111,13 @@ impl ExtentReader {
             self.opener = Some((extent.pack, opener));
         }
         let (_, opener) = self.opener.as_mut().ok_or_else(|| Error::Internal("no opener".into()))?;
-        let raw = Arc::new(opener.open(u64::from(extent.offset), frame, Class::Pages)?);
+        let raw = match opener.open(u64::from(extent.offset), frame, Class::Pages) {
+            Ok(raw) => Arc::new(raw),
+            Err(error) => {
+                let again = self.reader.vault().read_frame_again(extent, Class::Pages, error);
+                Arc::new(self.runtime.block_on(again)?)
+            }
+        };
         self.last = Some((*extent, raw.clone()));
         Ok(raw)
     }
