@@ -184,7 +184,9 @@ impl Vault {
     /// One frame of a pack, by one range read.
     pub async fn read_frame(&self, extent: &ExtentRef, class: Class) -> Result<Vec<u8>> {
         match self.read_frame_once(extent, class).await {
-            Err(error @ (Error::Damaged { .. } | Error::Malformed { .. })) => self.read_frame_again(extent, class, error).await,
+            Err(error @ (Error::Damaged { .. } | Error::Malformed { .. })) => {
+                self.read_frame_again(extent, class, error).await
+            }
             done => done,
         }
     }

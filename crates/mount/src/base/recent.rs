@@ -56,6 +56,14 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         promise.keep(make()?)
     }
 
+    /// The value if it is there; not counted as a use.
+    pub(super) fn peek(&self, key: &K) -> Option<Arc<V>> {
+        match self.lock().slots.get(key) {
+            Some(Slot::There { value, .. }) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

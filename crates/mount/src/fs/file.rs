@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 use rustix::fs::FallocateFlags;
 
 use super::{
-    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, MutexGuard, Node, Opened, lock, shared,
+    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, MutexGuard, Node, Opened, lock,
+    shared,
 };
 use crate::sync::{fsync, turn};
 
@@ -102,12 +103,13 @@ impl Fs {
             None => return,
         };
         drop(closed);
+        self.base.closed(handle);
         self.let_go(node);
     }
 
     /// Fewer bytes than asked only at the end of the file.
-    pub fn read(&self, handle: u64, offset: u64, length: usize) -> Answer<Vec<u8>> {
-        let handle = self.handle(handle)?;
+    pub fn read(&self, number: u64, offset: u64, length: usize) -> Answer<Vec<u8>> {
+        let handle = self.handle(number)?;
         let Handle::File { node, file, .. } = &*handle else { return Err(Errno::ISDIR) };
         let mut bytes = vec![0; length];
         let Some(base) = &node.base else {
@@ -118,6 +120,10 @@ impl Fs {
         let _shared = shared(&base.cutting);
         let entry = self.entry(base)?;
         let absent = self.absent(entry, entry.pages_of(offset, length as u64));
+        if !absent.is_empty() {
+            let absent = |page| !self.presence.is_present(entry.bits, page);
+            self.base.reading(number, entry, &(offset..offset + length as u64), absent);
+        }
         let data = base.data(node)?;
         if self.way.keep {
             absent.iter().try_for_each(|page| self.fetch_near(base, data, entry, *page))?;

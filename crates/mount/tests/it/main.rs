@@ -1,5 +1,6 @@
 //! The tree over a real vault's backup, without a kernel and through one.
 
+mod ahead;
 #[cfg(feature = "shuttle")]
 mod explored;
 mod hydration;

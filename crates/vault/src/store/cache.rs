@@ -62,12 +62,7 @@ impl CacheStore {
         CacheStore::of_names(inner, prefix::PACKS, settings, env)
     }
 
-    pub(super) fn of_names(
-        inner: SharedStore,
-        prefix: &'static str,
-        settings: CacheSettings,
-        env: &Env,
-    ) -> CacheStore {
+    pub(super) fn of_names(inner: SharedStore, prefix: &'static str, settings: CacheSettings, env: &Env) -> CacheStore {
         CacheStore { inner, prefix, parts: Arc::new(Parts::new(settings, env)) }
     }
 
@@ -99,7 +94,6 @@ impl CacheStore {
             for (part, bytes) in parts.zip(bytes.chunks(PART as usize)) {
                 if let Err(error) = kept.keep(&name, part, bytes) {
                     tracing::debug!(%error, name, "a part of the object is not kept");
-                    return;
                 }
             }
         })
@@ -172,7 +166,6 @@ impl Store for CacheStore {
         self.keeps(name) && self.run(move |parts| parts.remove(&owned, &range)).await.is_ok()
     }
 }
-
 
 #[cfg(test)]
 mod tests;
