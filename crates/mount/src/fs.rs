@@ -146,6 +146,12 @@ impl Node {
         PathBuf::from(format!("/proc/self/fd/{}", self.place.as_raw_fd()))
     }
 
+    /// What it is called just now, for messages.
+    fn real_path(&self) -> PathBuf {
+        let path = self.path();
+        std::fs::read_link(&path).unwrap_or(path)
+    }
+
     fn stat(&self) -> Answer<Stat> {
         rustix::fs::fstat(&self.place)
     }

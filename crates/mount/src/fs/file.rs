@@ -303,7 +303,7 @@ impl Fs {
     }
 
     /// Asks the vault. What it cannot give is an error for this page only.
-    pub(super) fn asked<T>(&self, ask: impl FnOnce(&Base) -> crate::Result<T>) -> Answer<T> {
+    fn asked<T>(&self, ask: impl FnOnce(&Base) -> crate::Result<T>) -> Answer<T> {
         ask(&self.base).map_err(|error| {
             self.failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "a page could not be read from the vault");
