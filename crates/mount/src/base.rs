@@ -1,7 +1,7 @@
 //! The files of a backup as a mount needs them: which there are, and the bytes of any page.
 //!
-//! Memory: the file table (a few hundred bytes a file and the small page maps that stand in the lists), `MAPS` slim page maps of up
-//! to 0.7 MiB, and `EXTENTS` opened extents of up to 128 KiB, and what is fetched ahead (`base/ahead.rs`). Never by the size of the database.
+//! Memory: the file table (a few hundred bytes a file and the small page maps that stand in the lists), `MAPS` slim page maps,
+//! and `EXTENTS` opened extents of up to 128 KiB, and what is fetched ahead (`base/ahead.rs`). Never by the size of the database.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,19 +11,21 @@ use tokio::runtime::Handle;
 use vault::backup::read::{BackupReader, ExtentReader, Segment, stretches};
 use vault::backup::tree::Progress;
 use vault::format::files::{Content, FileEntry, SegmentRef};
-use vault::format::map::{ExtentRef, Place};
+use vault::format::map::ExtentRef;
 
 use crate::error::Result;
 use crate::presence::Bits;
 
 mod ahead;
 mod recent;
+mod slim;
 
 use ahead::Ahead;
 use recent::Recent;
+use slim::SlimMap;
 
 /// Slim maps kept.
-const MAPS: usize = 16;
+const MAPS: usize = 32;
 /// Opened extents kept.
 const EXTENTS: usize = 32;
 /// Pauses before a read of the vault is tried again, where that can help. A store in the network has tried for half a minute by then.
@@ -61,13 +63,6 @@ impl BaseFile {
         let start = page * u64::from(self.page_size);
         (self.size - start).min(u64::from(self.page_size)) as usize
     }
-}
-
-/// A page map without its hashes.
-#[derive(Debug)]
-struct SlimMap {
-    places: Vec<Place>,
-    extents: Vec<ExtentRef>,
 }
 
 /// An opened extent and which of its pages is meant.
@@ -137,9 +132,8 @@ impl Base {
     /// A page as the backup has it; `None` for one of zeroes. Blocks; not to be called on a thread of the runtime.
     pub fn page(&self, file: &BaseFile, page: u64) -> Result<Option<Page>> {
         let (map, at) = self.map(file, page)?;
-        let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
-        let Some((extent, slot)) = place.get() else { return Ok(None) };
-        let raw = self.extent(&map.extents[extent])?;
+        let Some((extent, slot)) = map.place(at).ok_or_else(too_short)? else { return Ok(None) };
+        let raw = self.extent(&extent)?;
         let start = usize::from(slot) * file.page_size as usize;
         let length = file.page_length(page);
         if raw.len() < start + length {
@@ -164,8 +158,8 @@ impl Base {
         let mut stored = Vec::with_capacity(wanted.len());
         for page in wanted {
             let (map, at) = self.map(file, *page)?;
-            let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
-            stored.extend(place.get().map(|(extent, slot)| (map.extents[extent], slot, *page)));
+            let place = map.place(at).ok_or_else(too_short)?;
+            stored.extend(place.map(|(extent, slot)| (extent, slot, *page)));
         }
         stored.sort_unstable();
         let mut of_extents = stored.chunk_by(|page, next| page.0 == next.0);
@@ -188,7 +182,7 @@ impl Base {
             let (key, at) = self.segment_of(file, page);
             // Maps that are not there are not waited for.
             let Some(map) = self.maps.peek(&key) else { break };
-            extents.extend(map.places.get(at).and_then(|place| place.get()).map(|(extent, _)| map.extents[extent]));
+            extents.extend(map.place(at).flatten().map(|(extent, _)| extent));
         }
         extents.sort_unstable();
         extents.dedup();
@@ -206,10 +200,10 @@ impl Base {
     /// Pages near `page` whose bytes came with it, itself among them: reading them costs nothing now.
     pub fn came_along(&self, file: &BaseFile, page: u64, near: u64) -> Result<Vec<u64>> {
         let (map, at) = self.map(file, page)?;
-        let extent_at = |at: usize| map.places.get(at).and_then(|place| place.get()).map(|(extent, _)| extent);
+        let extent_at = |at: usize| map.place(at).flatten().map(|(extent, _)| extent);
         let Some(extent) = extent_at(at) else { return Ok(vec![page]) };
         let first = at.saturating_sub(near as usize);
-        let last = (at + near as usize + 1).min(map.places.len());
+        let last = (at + near as usize + 1).min(map.pages());
         let same = (first..last).filter(|near| extent_at(*near) == Some(extent));
         Ok(same.map(|near| page + near as u64 - at as u64).collect())
     }
@@ -222,8 +216,7 @@ impl Base {
             let stored = stored.ok_or_else(|| vault::Error::malformed("a file", "it has too few page maps"))?;
             let Segment { map, base, .. } = self.ask(|| self.reader.segment(stored))?;
             drop(base);
-            let map = Arc::unwrap_or_clone(map);
-            Ok::<_, crate::Error>(SlimMap { places: map.places, extents: map.extents })
+            Ok::<_, crate::Error>(SlimMap::new(&map))
         })?;
         Ok((map, at))
     }
@@ -262,4 +255,8 @@ impl Base {
             }
         }
     }
+}
+
+fn too_short() -> vault::Error {
+    vault::Error::malformed("a page map", "it is too short")
 }

@@ -21,6 +21,8 @@ use crate::sync::{Mutex, thread};
 const WORKERS: usize = 2;
 /// Brought in at once by a worker, and what a pause or a limit lets through.
 const PIECE_BYTES: u64 = 4 << 20;
+/// After so many bytes what is there is made durable, so that a crash costs no more than that.
+const SETTLE_BYTES: u64 = 1 << 30;
 /// After a piece that failed; doubled with each that fails after it.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -59,11 +61,13 @@ impl Hydration {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn succeeded(&self, pages: u64, bytes: u64) {
+    /// Gives whether it is time to make it durable.
+    fn succeeded(&self, pages: u64, bytes: u64) -> bool {
         self.pages_done.fetch_add(pages, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.failures_in_a_row.store(0, Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        before / SETTLE_BYTES != (before + bytes) / SETTLE_BYTES
     }
 
     /// Gives how long to wait now.
@@ -111,7 +115,8 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
                 return false;
             }
             match fs.fill(file, pages.clone(), &mut filler) {
-                Ok((pages, bytes)) => hydration.succeeded(pages, bytes),
+                Ok((pages, bytes)) if hydration.succeeded(pages, bytes) => settle(fs),
+                Ok(_) => {}
                 Err(error) => {
                     pieces.lock().unwrap_or_else(PoisonError::into_inner).failed.push_back((file, pages));
                     from = env.monotonic() + hydration.failed(&error);
@@ -129,6 +134,13 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
     fs.let_go_of(files);
     fs.settle_all()?;
     done
+}
+
+/// Not the end of it when it fails: it is done again, and at the end it must succeed.
+fn settle(fs: &Fs) {
+    if let Err(error) = fs.settle_all() {
+        tracing::warn!(%error, "what was brought in is not durable yet");
+    }
 }
 
 /// Who put a piece back takes it again himself, so nobody waits for the others' last.

@@ -4,6 +4,8 @@ mod ahead;
 #[cfg(feature = "shuttle")]
 mod explored;
 mod hydration;
+mod large;
+mod large_backup;
 mod model;
 mod place;
 mod promises;

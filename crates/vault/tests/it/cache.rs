@@ -44,7 +44,11 @@ async fn read_all(vault: &Vault, backup: &vault::names::BackupId) -> Vec<Vec<u8>
     let long = tokio::task::spawn_blocking(move || {
         let mut raw = Vec::new();
         let mut long = ExtentReader::new(&reader, runtime, Arc::default());
-        long.each(extents, |_, bytes| Ok(raw.push(bytes.to_vec()))).unwrap();
+        let keep = |_: &_, bytes: &[u8]| {
+            raw.push(bytes.to_vec());
+            Ok(())
+        };
+        long.each(extents, keep).unwrap();
         raw
     });
     assert!(long.await.unwrap() == raw);
