@@ -47,3 +47,30 @@ fn a_seek_begins_anew() {
     assert_eq!(ahead.read(1, &(500 * MIB..500 * MIB + 8 * KIB)), (500 * MIB..500 * MIB + 8 * KIB, false));
     assert_eq!(ahead.read(1, &(0..8 * KIB)), (0..8 * KIB, false));
 }
+
+/// Something of 3 MiB on its way for somebody, of which nothing arrives.
+fn coming(runtime: &tokio::runtime::Runtime) -> Coming {
+    let stretch = Arc::new(Stretch { pack: vault::names::PackId([1; 16]), range: 0..3 * MIB, extents: Vec::new() });
+    let task = runtime.spawn(std::future::pending::<()>()).abort_handle();
+    Coming { stretch, left: 1, until: u64::MAX, arrived: watch::channel(None).1, task }
+}
+
+#[test]
+fn all_readers_share_one_bound_and_who_has_stopped_gives_way() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ahead = Ahead::default();
+    for who in [1, 2] {
+        ahead.read(who, &(0..8 * KIB));
+        ahead.lock().readers.get_mut(&who).unwrap().coming.push(coming(&runtime));
+    }
+    ahead.read(3, &(0..8 * KIB));
+    assert!(!ahead.lock().make_room(3, 3 * MIB), "others lose what they are about to read");
+    assert!(ahead.lock().make_room(3, 2 * MIB));
+    for _ in 0..=IDLE_READS {
+        ahead.read(2, &(0..8 * KIB));
+    }
+    assert!(ahead.lock().make_room(3, 3 * MIB), "one who has stopped keeps his room");
+    assert_eq!(ahead.lock().bytes(), 3 * MIB, "more than one was taken away from");
+    ahead.closed(2);
+    assert_eq!(ahead.lock().bytes(), 0);
+}

@@ -159,6 +159,21 @@ async fn many_at_once_read_the_right_bytes_within_the_bound() {
     assert!(far.bytes_kept() <= 8 * PART && far.bytes_kept() <= far.counted());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_are_all_counted() {
+    let far = Far::new(&[(NAME, 64 * PART as usize)]).await;
+    let readers = (0..8).map(|reader| {
+        let store = far.cached(1 << 30);
+        tokio::spawn(async move {
+            for part in (reader..64).step_by(8) {
+                store.get_range(NAME, part * PART..part * PART + 1).await.unwrap();
+            }
+        })
+    });
+    future::join_all(readers).await.into_iter().for_each(|reader| reader.unwrap());
+    assert_eq!((far.bytes_kept(), far.counted()), (64 * PART, 64 * PART));
+}
+
 #[tokio::test]
 async fn a_folder_that_cannot_be_used_is_no_error() {
     let far = Far::new(&[(NAME, 1_000_000)]).await;
