@@ -18,6 +18,7 @@ test: setup ## format, lints and all tests, with PostgreSQL 15 and 18 and a priv
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
+	cargo nextest run -p mount --features shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
 
 test-matrix: setup ## all tests with every supported PostgreSQL
 	for major in 13 14 16 17 18; do scripts/fetch-postgres $$major || exit 1; done

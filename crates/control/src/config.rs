@@ -36,6 +36,8 @@ pub struct Config {
     pub backup: BackupSettings,
     #[serde(default)]
     pub log: LogSettings,
+    #[serde(default)]
+    pub mount: MountSettings,
     /// Folders to look for server programs in, before the usual ones.
     #[serde(default)]
     pub server_programs: Vec<PathBuf>,
@@ -67,6 +69,19 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> LogSettings {
         LogSettings { interval_ms: 500, lag_warning_seconds: 60 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MountSettings {
+    /// What all mounts together keep of a vault in the network, sealed, on the local disk.
+    pub cache_mb: u64,
+}
+
+impl Default for MountSettings {
+    fn default() -> MountSettings {
+        MountSettings { cache_mb: 4096 }
     }
 }
 

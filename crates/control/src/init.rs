@@ -9,7 +9,7 @@ use vault::Vault;
 use vault::keys::{Lock, Slot, Unlock, new_key_file};
 use vault::store::{SharedStore, probe};
 
-use crate::config::{BackupSettings, Config, LogSettings, S3Ask};
+use crate::config::{BackupSettings, Config, LogSettings, MountSettings, S3Ask};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::open::open_store;
@@ -47,6 +47,7 @@ pub async fn init(ask: &InitAsk, host: &Host) -> Result<InitDone> {
         s3: ask.s3.clone(),
         backup: BackupSettings::default(),
         log: LogSettings::default(),
+        mount: MountSettings::default(),
         server_programs: Vec::new(),
     };
     let text = config.to_toml()?;

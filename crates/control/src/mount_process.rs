@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::mount::process::{Order, serve};
 use serde::{Deserialize, Serialize};
+use vault::store::CacheSettings;
 
 use crate::config::{Config, S3Ask};
 use crate::error::{Error, Result};
@@ -16,12 +17,19 @@ struct VaultWords {
     vault: String,
     s3: S3Ask,
     key_file: PathBuf,
+    cache_folder: PathBuf,
+    cache_bytes: u64,
 }
 
 /// What stands in an order for it.
 pub(crate) fn vault_words(config: &Config) -> Result<serde_json::Value> {
-    let words = VaultWords { vault: config.vault.clone(), s3: config.s3.clone(), key_file: config.key_file.clone() };
-    crate::views::to_json(&words)
+    crate::views::to_json(&VaultWords {
+        vault: config.vault.clone(),
+        s3: config.s3.clone(),
+        key_file: config.key_file.clone(),
+        cache_folder: config.instance_folder().join("cache"),
+        cache_bytes: config.mount.cache_mb << 20,
+    })
 }
 
 /// Serves the mount of a home until it is unmounted.
@@ -30,7 +38,11 @@ pub async fn mount_serve(home: &Path, host: &Host) -> Result<()> {
     let words: VaultWords = serde_json::from_value(order.vault.clone())
         .map_err(|e| Error::Ask(format!("the order in {} is not understood: {e}", home.display())))?;
     let ask = VaultAsk { vault: words.vault, s3: words.s3, unlock: UnlockAsk::KeyFile(words.key_file) };
-    let vault = open_vault(&ask, host).await?;
+    let mut vault = open_vault(&ask, host).await?;
+    // What is kept in the skeleton is not wanted twice.
+    if !order.keep {
+        vault = vault.with_cache(CacheSettings { folder: words.cache_folder, bytes_max: words.cache_bytes });
+    }
     let (home, runtime) = (home.to_owned(), tokio::runtime::Handle::current());
     let served = tokio::task::spawn_blocking(move || serve(&vault, &home, &order, &runtime)).await;
     Ok(served.map_err(|e| vault::Error::Internal(e.to_string()))?.map_err(engine::Error::from)?)

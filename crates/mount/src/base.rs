@@ -1,26 +1,31 @@
 //! The files of a backup as a mount needs them: which there are, and the bytes of any page.
 //!
-//! Memory: the file table (a few hundred bytes a file and the small page maps that stand in the lists), `MAPS` slim page maps of up
-//! to 0.7 MiB, and `EXTENTS` opened extents of up to 128 KiB. Never by the size of the database.
+//! Memory: the file table (a few hundred bytes a file and the small page maps that stand in the lists), `MAPS` slim page maps,
+//! and `EXTENTS` opened extents of up to 128 KiB, and what is fetched ahead (`base/ahead.rs`). Never by the size of the database.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use vault::backup::read::{BackupReader, ExtentReader, Segment};
+use vault::backup::read::{BackupReader, ExtentReader, Segment, stretches};
 use vault::backup::tree::Progress;
 use vault::format::files::{Content, FileEntry, SegmentRef};
-use vault::format::map::{ExtentRef, Place};
+use vault::format::map::ExtentRef;
 
 use crate::error::Result;
 use crate::presence::Bits;
 
+mod ahead;
 mod recent;
+mod slim;
 
+use ahead::Ahead;
 use recent::Recent;
+use slim::SlimMap;
 
 /// Slim maps kept.
-const MAPS: usize = 16;
+const MAPS: usize = 32;
 /// Opened extents kept.
 const EXTENTS: usize = 32;
 /// Pauses before a read of the vault is tried again, where that can help. A store in the network has tried for half a minute by then.
@@ -47,7 +52,7 @@ impl BaseFile {
     }
 
     /// The pages that hold a range of bytes, as far as the backup has them.
-    pub fn pages_of(&self, offset: u64, length: u64) -> std::ops::Range<u64> {
+    pub fn pages_of(&self, offset: u64, length: u64) -> Range<u64> {
         let page_size = u64::from(self.page_size);
         let end = offset.saturating_add(length).min(self.size);
         if offset >= end { 0..0 } else { offset / page_size..end.div_ceil(page_size) }
@@ -58,13 +63,6 @@ impl BaseFile {
         let start = page * u64::from(self.page_size);
         (self.size - start).min(u64::from(self.page_size)) as usize
     }
-}
-
-/// A page map without its hashes.
-#[derive(Debug)]
-struct SlimMap {
-    places: Vec<Place>,
-    extents: Vec<ExtentRef>,
 }
 
 /// An opened extent and which of its pages is meant.
@@ -89,6 +87,7 @@ pub struct Base {
     words: u64,
     maps: Recent<(FileNumber, u32), SlimMap>,
     extents: Recent<ExtentRef, Vec<u8>>,
+    ahead: Ahead,
 }
 
 impl Base {
@@ -114,7 +113,7 @@ impl Base {
             }
         }
         let (maps, extents) = (Recent::new(MAPS), Recent::new(EXTENTS));
-        Ok(Base { reader, runtime: Handle::current(), files, words, maps, extents })
+        Ok(Base { reader, runtime: Handle::current(), files, words, maps, extents, ahead: Ahead::default() })
     }
 
     pub fn file(&self, number: FileNumber) -> Option<&BaseFile> {
@@ -133,9 +132,8 @@ impl Base {
     /// A page as the backup has it; `None` for one of zeroes. Blocks; not to be called on a thread of the runtime.
     pub fn page(&self, file: &BaseFile, page: u64) -> Result<Option<Page>> {
         let (map, at) = self.map(file, page)?;
-        let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
-        let Some((extent, slot)) = place.get() else { return Ok(None) };
-        let raw = self.extent(&map.extents[extent])?;
+        let Some((extent, slot)) = map.place(at).ok_or_else(too_short)? else { return Ok(None) };
+        let raw = self.extent(&extent)?;
         let start = usize::from(slot) * file.page_size as usize;
         let length = file.page_length(page);
         if raw.len() < start + length {
@@ -160,8 +158,8 @@ impl Base {
         let mut stored = Vec::with_capacity(wanted.len());
         for page in wanted {
             let (map, at) = self.map(file, *page)?;
-            let place = map.places.get(at).ok_or_else(|| vault::Error::malformed("a page map", "it is too short"))?;
-            stored.extend(place.get().map(|(extent, slot)| (map.extents[extent], slot, *page)));
+            let place = map.place(at).ok_or_else(too_short)?;
+            stored.extend(place.map(|(extent, slot)| (extent, slot, *page)));
         }
         stored.sort_unstable();
         let mut of_extents = stored.chunk_by(|page, next| page.0 == next.0);
@@ -176,34 +174,73 @@ impl Base {
         Ok(read?)
     }
 
+    /// Somebody, known by a number of his own, reads bytes of a file, of which pages are `absent`. Begins to fetch what he will want.
+    pub fn reading(&self, who: u64, file: &BaseFile, bytes: &Range<u64>, absent: impl Fn(u64) -> bool) {
+        let (range, goes_on) = self.ahead.read(who, bytes);
+        let mut extents = Vec::new();
+        for page in file.pages_of(range.start, range.end - range.start).filter(|page| absent(*page)) {
+            let (key, at) = self.segment_of(file, page);
+            // Maps that are not there are not waited for.
+            let Some(map) = self.maps.peek(&key) else { break };
+            extents.extend(map.place(at).flatten().map(|(extent, _)| extent));
+        }
+        extents.sort_unstable();
+        extents.dedup();
+        extents.retain(|extent| self.extents.peek(extent).is_none() && !self.ahead.has(extent));
+        if extents.len() > 1 || goes_on {
+            self.ahead.begin(who, range.end, stretches(extents), &self.reader, &self.runtime);
+        }
+    }
+
+    /// He reads no more.
+    pub fn closed(&self, who: u64) {
+        self.ahead.closed(who);
+    }
+
     /// Pages near `page` whose bytes came with it, itself among them: reading them costs nothing now.
     pub fn came_along(&self, file: &BaseFile, page: u64, near: u64) -> Result<Vec<u64>> {
         let (map, at) = self.map(file, page)?;
-        let extent_at = |at: usize| map.places.get(at).and_then(|place| place.get()).map(|(extent, _)| extent);
+        let extent_at = |at: usize| map.place(at).flatten().map(|(extent, _)| extent);
         let Some(extent) = extent_at(at) else { return Ok(vec![page]) };
         let first = at.saturating_sub(near as usize);
-        let last = (at + near as usize + 1).min(map.places.len());
+        let last = (at + near as usize + 1).min(map.pages());
         let same = (first..last).filter(|near| extent_at(*near) == Some(extent));
         Ok(same.map(|near| page + near as u64 - at as u64).collect())
     }
 
     /// The map of the segment that holds a page, and the page's number in it.
     fn map(&self, file: &BaseFile, page: u64) -> Result<(Arc<SlimMap>, usize)> {
-        let pages_of_segment = (self.reader.head().segment_length / u64::from(file.page_size)).max(1);
-        let segment = (page / pages_of_segment) as u32;
-        let map = self.maps.get_or_try((file.number, segment), || {
-            let stored = file.segments.get(segment as usize);
+        let (key, at) = self.segment_of(file, page);
+        let map = self.maps.get_or_try(key, || {
+            let stored = file.segments.get(key.1 as usize);
             let stored = stored.ok_or_else(|| vault::Error::malformed("a file", "it has too few page maps"))?;
             let Segment { map, base, .. } = self.ask(|| self.reader.segment(stored))?;
             drop(base);
-            let map = Arc::unwrap_or_clone(map);
-            Ok::<_, crate::Error>(SlimMap { places: map.places, extents: map.extents })
+            Ok::<_, crate::Error>(SlimMap::new(&map))
         })?;
-        Ok((map, (page % pages_of_segment) as usize))
+        Ok((map, at))
+    }
+
+    /// Which map tells of a page, and where in it.
+    fn segment_of(&self, file: &BaseFile, page: u64) -> ((FileNumber, u32), usize) {
+        let pages_of_segment = (self.reader.head().segment_length / u64::from(file.page_size)).max(1);
+        ((file.number, (page / pages_of_segment) as u32), (page % pages_of_segment) as usize)
     }
 
     fn extent(&self, extent: &ExtentRef) -> Result<Arc<Vec<u8>>> {
-        self.extents.get_or_try(*extent, || self.ask(|| self.reader.extent(extent)))
+        self.extents.get_or_try(*extent, || match self.came(extent) {
+            Some(raw) => Ok(raw),
+            None => self.ask(|| self.reader.extent(extent)),
+        })
+    }
+
+    /// Out of what was fetched ahead; none when it was not, or could not be.
+    fn came(&self, extent: &ExtentRef) -> Option<Vec<u8>> {
+        let mut arrived = self.ahead.take(extent)?;
+        self.runtime.block_on(async {
+            let sealed = arrived.wait_for(Option::is_some).await.ok()?.clone()??;
+            self.reader.open_extent(extent, &sealed).await.ok()
+        })
     }
 
     fn ask<T, F: Future<Output = vault::Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
@@ -218,4 +255,8 @@ impl Base {
             }
         }
     }
+}
+
+fn too_short() -> vault::Error {
+    vault::Error::malformed("a page map", "it is too short")
 }

@@ -24,14 +24,15 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, StatVfs, Timestamps, Uid};
 use rustix::io::Errno;
 
 use crate::base::{Base, BaseFile, FileNumber};
 use crate::presence::Presence;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 mod base_files;
 mod file;
@@ -143,6 +144,12 @@ impl Node {
     /// A path to the inode itself, wherever its names went.
     fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.place.as_raw_fd()))
+    }
+
+    /// What it is called just now, for messages.
+    fn real_path(&self) -> PathBuf {
+        let path = self.path();
+        std::fs::read_link(&path).unwrap_or(path)
     }
 
     fn stat(&self) -> Answer<Stat> {

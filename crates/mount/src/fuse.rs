@@ -20,6 +20,8 @@ use crate::fs::{Answer, Attributes, Caller, Fs, Opened, SetAttributes};
 const TTL: Duration = Duration::from_secs(3600);
 /// Bytes the kernel may read ahead.
 const READAHEAD: u32 = 1 << 20;
+/// Bytes of one write: each thread keeps a buffer for them.
+const WRITE: u32 = 256 << 10;
 /// Requests of the kernel's own (read ahead, above all) on their way.
 const BACKGROUND: u16 = 64;
 
@@ -78,6 +80,7 @@ impl Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let _ = config.set_max_readahead(READAHEAD);
         let _ = config.set_max_background(BACKGROUND);
+        let _ = config.set_max_write(WRITE);
         let _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
         if self.direct {
             let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH);

@@ -1,20 +1,31 @@
 //! Brings what is still missing into the skeleton, beside those who use it: what was touched first, then the rest in the order in which
 //! the backup was written. When it is done, and nothing is open through us, the skeleton is the plain directory.
+//!
+//! A piece that cannot be brought in, because the vault is away or the disk is full, is put back and comes again after the others. Pauses
+//! grow while nothing succeeds. Only two things end it: everything is there, or it is stopped.
 
+use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use vault::env::Env;
 
+use crate::error::Error;
 use crate::fs::{Answer, BaseFileNode, Fs};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, thread};
 
 /// Pieces that are filled side by side.
 const WORKERS: usize = 2;
 /// Brought in at once by a worker, and what a pause or a limit lets through.
 const PIECE_BYTES: u64 = 4 << 20;
+/// After so many bytes what is there is made durable, so that a crash costs no more than that.
+const SETTLE_BYTES: u64 = 1 << 30;
+/// After a piece that failed; doubled with each that fails after it.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How often a pause or a limit is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -27,7 +38,21 @@ pub struct Hydration {
     pub limit: AtomicU64,
     pub pages_total: AtomicU64,
     pub pages_done: AtomicU64,
+    /// Pieces that could not be brought in, each time.
+    pub failures: AtomicU64,
+    /// Of the failures, those since a piece was brought in.
+    failures_in_a_row: AtomicU32,
+    trouble: Mutex<Option<String>>,
     bytes: AtomicU64,
+}
+
+/// A part of a file.
+type Piece<'f> = (&'f BaseFileNode, Range<u64>);
+
+/// What is still to be brought in: what was not tried yet, then what failed.
+struct Pieces<'f, I: Iterator<Item = Piece<'f>>> {
+    fresh: I,
+    failed: VecDeque<Piece<'f>>,
 }
 
 impl Hydration {
@@ -36,19 +61,43 @@ impl Hydration {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Waits while it is paused or ahead of its limit. False when it shall end.
-    fn go_on(&self, env: &Env, begun: Duration) -> bool {
+    /// What it fails at just now, in words; none when the last piece was brought in.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives whether it is time to make it durable.
+    fn succeeded(&self, pages: u64, bytes: u64) -> bool {
+        self.pages_done.fetch_add(pages, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.failures_in_a_row.store(0, Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        before / SETTLE_BYTES != (before + bytes) / SETTLE_BYTES
+    }
+
+    /// Gives how long to wait now.
+    fn failed(&self, error: &Error) -> Duration {
+        tracing::warn!(%error, "a piece could not be brought in; it is tried again later");
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        let before = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
+        PAUSE_MAX.min(PAUSE_FIRST * 2u32.pow(before.min(10)))
+    }
+
+    /// Waits until `from`, and while it is paused or ahead of its limit. False when it shall end.
+    fn go_on(&self, env: &Env, begun: Duration, from: Duration) -> bool {
         loop {
             if self.stopped.load(Ordering::Relaxed) {
                 return false;
             }
             let limit = self.limit.load(Ordering::Relaxed);
-            let seconds = (env.monotonic() - begun).as_secs_f64();
+            let now = env.monotonic();
+            let seconds = (now - begun).as_secs_f64();
             let ahead = limit > 0 && self.bytes.load(Ordering::Relaxed) as f64 > limit as f64 * seconds;
-            if !ahead && !self.paused.load(Ordering::Relaxed) {
+            if now >= from && !ahead && !self.paused.load(Ordering::Relaxed) {
                 return true;
             }
-            std::thread::sleep(LOOK_EVERY);
+            thread::sleep(LOOK_EVERY);
         }
     }
 }
@@ -59,34 +108,54 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
     files.sort_by_key(|file| (!file.touched(), file.number()));
     hydration.pages_total.store(files.iter().map(|file| fs.pages(file)).sum(), Ordering::Relaxed);
     hydration.pages_done.store(files.iter().map(|file| fs.present(file)).sum(), Ordering::Relaxed);
-    let pieces = Mutex::new(files.iter().flat_map(|file| pieces(fs, file)));
+    let fresh = files.iter().flat_map(|file| pieces(fs, file));
+    let pieces = Mutex::new(Pieces { fresh, failed: VecDeque::new() });
     let begun = env.monotonic();
-    let work = || -> Answer<bool> {
+    let work = || {
         let mut filler = fs.filler(Arc::default());
+        let mut from = begun;
         loop {
-            let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((file, pages)) = piece else { return Ok(true) };
-            if !hydration.go_on(env, begun) {
-                return Ok(false);
+            let Some((file, pages)) = next(&pieces) else { return true };
+            if !hydration.go_on(env, begun, from) {
+                return false;
             }
-            let (pages, bytes) = fs.fill(file, pages, &mut filler)?;
-            hydration.pages_done.fetch_add(pages, Ordering::Relaxed);
-            hydration.bytes.fetch_add(bytes, Ordering::Relaxed);
+            match fs.fill(file, pages.clone(), &mut filler) {
+                Ok((pages, bytes)) if hydration.succeeded(pages, bytes) => settle(fs),
+                Ok(_) => {}
+                Err(error) => {
+                    pieces.lock().unwrap_or_else(PoisonError::into_inner).failed.push_back((file, pages));
+                    from = env.monotonic() + hydration.failed(&error);
+                }
+            }
         }
     };
-    let done = std::thread::scope(|scope| {
+    let done = thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Errno::IO)));
+        let ends = workers.into_iter().map(|worker| worker.join().map_err(|_| Errno::IO));
         ends.collect::<Answer<Vec<bool>>>().map(|ends| ends.into_iter().all(|whole| whole))
     });
+    hydration.pages_done.store(files.iter().map(|file| fs.present(file)).sum(), Ordering::Relaxed);
     drop(pieces);
     fs.let_go_of(files);
     fs.settle_all()?;
     done
 }
 
+/// Not the end of it when it fails: it is done again, and at the end it must succeed.
+fn settle(fs: &Fs) {
+    if let Err(error) = fs.settle_all() {
+        tracing::warn!(%error, "what was brought in is not durable yet");
+    }
+}
+
+/// Who put a piece back takes it again himself, so nobody waits for the others' last.
+fn next<'f>(pieces: &Mutex<Pieces<'f, impl Iterator<Item = Piece<'f>>>>) -> Option<Piece<'f>> {
+    let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
+    pieces.fresh.next().or_else(|| pieces.failed.pop_front())
+}
+
 /// A file in parts of `PIECE_BYTES`.
-fn pieces<'f>(fs: &Fs, file: &'f BaseFileNode) -> impl Iterator<Item = (&'f BaseFileNode, Range<u64>)> + use<'f> {
+fn pieces<'f>(fs: &Fs, file: &'f BaseFileNode) -> impl Iterator<Item = Piece<'f>> + use<'f> {
     let (pages, step) = (fs.pages(file), (PIECE_BYTES / fs.page_size(file)).max(1));
     (0..pages).step_by(step as usize).map(move |first| (file, first..pages.min(first + step)))
 }

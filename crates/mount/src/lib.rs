@@ -18,5 +18,6 @@ pub mod presence;
 pub mod process;
 pub mod session;
 pub mod skeleton;
+mod sync;
 
 pub use error::{Error, Result};

@@ -14,12 +14,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, turn};
 
 const MAGIC: &[u8; 8] = b"RKPRES01";
 const HEAD_LENGTH: u64 = 64;
@@ -38,7 +40,7 @@ impl Bits {
         pages.div_ceil(WORD_BITS)
     }
 
-    fn words(self) -> std::ops::Range<usize> {
+    fn words(self) -> Range<usize> {
         let first = self.first_word as usize;
         first..first + Bits::words_for(self.pages) as usize
     }
@@ -50,14 +52,46 @@ impl Bits {
     }
 }
 
+/// Words of a chunk: the bits of 32,768 pages.
+const CHUNK: usize = 512;
+
+/// Words of bits in chunks; those of which nothing was ever set take no memory.
+#[derive(Debug)]
+struct Words(Vec<OnceLock<Box<[AtomicU64]>>>);
+
+impl Words {
+    fn new(words: u64) -> Words {
+        Words((0..words.div_ceil(CHUNK as u64)).map(|_| OnceLock::new()).collect())
+    }
+
+    fn get(&self, at: usize) -> u64 {
+        self.0[at / CHUNK].get().map_or(0, |chunk| chunk[at % CHUNK].load(Ordering::Acquire))
+    }
+
+    fn set(&self, at: usize, bits: u64) {
+        let chunk = self.0[at / CHUNK].get_or_init(|| (0..CHUNK).map(|_| AtomicU64::new(0)).collect());
+        chunk[at % CHUNK].fetch_or(bits, Ordering::AcqRel);
+    }
+
+    /// Those of `words` in which there may be something.
+    fn used(&self, words: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+        let chunks = words.start / CHUNK..words.end.div_ceil(CHUNK);
+        let there = chunks.filter(|chunk| self.0[*chunk].get().is_some());
+        let within = move |chunk: usize| words.start.max(chunk * CHUNK)..words.end.min((chunk + 1) * CHUNK);
+        there.flat_map(within).map(|at| (at, self.get(at)))
+    }
+}
+
 #[derive(Debug)]
 pub struct Presence {
+    /// What was put into it, durable or not yet.
     file: File,
-    present: Vec<AtomicU64>,
+    words: usize,
+    present: Words,
     /// What is durable.
-    recorded: Vec<AtomicU64>,
-    /// What was put into the file, durable or not yet.
-    put: Mutex<Vec<u64>>,
+    recorded: Words,
+    /// Held by who changes the file.
+    putting: Mutex<()>,
 }
 
 /// Words as they were before the data was made durable; `record` puts them.
@@ -82,8 +116,12 @@ impl Presence {
             file.sync_all()
         };
         write().map_err(|e| Error::file("write", path, e))?;
-        let zeroes = || (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok(Presence { file, present: zeroes(), recorded: zeroes(), put: Mutex::new(vec![0; words as usize]) })
+        Ok(Presence::new(file, words))
+    }
+
+    fn new(file: File, words: u64) -> Presence {
+        let (present, recorded) = (Words::new(words), Words::new(words));
+        Presence { file, words: words as usize, present, recorded, putting: Mutex::new(()) }
     }
 
     /// The record that is there; another backup's is refused.
@@ -95,34 +133,42 @@ impl Presence {
         if found != head(backup, words) {
             return Err(Error::Foreign { path: path.display().to_string() });
         }
-        let mut bytes = vec![0; words as usize * 8];
-        file.read_exact_at(&mut bytes, HEAD_LENGTH).map_err(|e| Error::file("read", path, e))?;
-        let words = || bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
-        let (present, recorded) = (words().map(AtomicU64::new).collect(), words().map(AtomicU64::new).collect());
-        Ok(Presence { file, present, recorded, put: Mutex::new(words().collect()) })
+        let presence = Presence::new(file, words);
+        let mut bytes = [0; CHUNK * 8];
+        for first in (0..presence.words).step_by(CHUNK) {
+            let bytes = &mut bytes[..CHUNK.min(presence.words - first) * 8];
+            let read = presence.file.read_exact_at(bytes, HEAD_LENGTH + first as u64 * 8);
+            read.map_err(|e| Error::file("read", path, e))?;
+            for (at, word) in (first..).zip(bytes.chunks_exact(8)).filter(|(_, word)| **word != [0; 8]) {
+                let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
+                presence.present.set(at, word);
+                presence.recorded.set(at, word);
+            }
+        }
+        Ok(presence)
     }
 
     pub fn is_present(&self, bits: Bits, page: u64) -> bool {
         debug_assert!(page < bits.pages);
-        self.word(bits, page).load(Ordering::Acquire) & bit(page) != 0
+        self.present.get(word(bits, page)) & bit(page) != 0
     }
 
     /// Call it when the page's bytes are in the skeleton, not before.
     pub fn set(&self, bits: Bits, page: u64) {
         debug_assert!(page < bits.pages);
-        self.word(bits, page).fetch_or(bit(page), Ordering::AcqRel);
+        self.present.set(word(bits, page), bit(page));
     }
 
     /// All pages from `first` on: they are not the backup's any more.
     pub fn set_from(&self, bits: Bits, first: u64) {
         (first..bits.pages.min(first.next_multiple_of(WORD_BITS))).for_each(|page| self.set(bits, page));
-        for (word, present) in self.present[bits.words()].iter().enumerate().skip(first.div_ceil(WORD_BITS) as usize) {
-            present.fetch_or(bits.mask(word), Ordering::AcqRel);
+        for (number, at) in bits.words().enumerate().skip(first.div_ceil(WORD_BITS) as usize) {
+            self.present.set(at, bits.mask(number));
         }
     }
 
     pub fn count(&self, bits: Bits) -> u64 {
-        self.present[bits.words()].iter().map(|word| u64::from(word.load(Ordering::Acquire).count_ones())).sum()
+        self.present.used(bits.words()).map(|(_, word)| u64::from(word.count_ones())).sum()
     }
 
     pub fn is_whole(&self, bits: Bits) -> bool {
@@ -136,12 +182,11 @@ impl Presence {
 
     /// The same of all files.
     pub fn take_all(&self) -> Taken {
-        self.taken(0..self.present.len())
+        self.taken(0..self.words)
     }
 
-    fn taken(&self, words: std::ops::Range<usize>) -> Taken {
-        let words = words.map(|at| (at, self.present[at].load(Ordering::Acquire)));
-        Taken(words.filter(|(at, word)| self.recorded[*at].load(Ordering::Acquire) != *word).collect())
+    fn taken(&self, words: Range<usize>) -> Taken {
+        Taken(self.present.used(words).filter(|(at, word)| self.recorded.get(*at) != *word).collect())
     }
 
     /// Makes the record durable. What others record at the same time is never taken back.
@@ -150,24 +195,30 @@ impl Presence {
             return Ok(());
         }
         {
-            let mut put = self.put.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.0.iter().for_each(|(at, word)| put[*at] |= word);
-            for run in taken.0.chunk_by(|(at, _), (next, _)| at + 1 == *next) {
-                let (first, last) = (run[0].0, run[run.len() - 1].0);
-                let bytes: Vec<u8> = put[first..=last].iter().flat_map(|word| word.to_le_bytes()).collect();
-                self.file.write_all_at(&bytes, HEAD_LENGTH + first as u64 * 8)?;
-            }
+            let _alone = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.0.chunk_by(|(at, _), (next, _)| at + 1 == *next).try_for_each(|run| self.put(run))?;
         }
+        turn();
         self.file.sync_data()?;
-        for (at, word) in &taken.0 {
-            self.recorded[*at].fetch_or(*word, Ordering::AcqRel);
-        }
+        taken.0.iter().for_each(|(at, word)| self.recorded.set(*at, *word));
         Ok(())
     }
 
-    fn word(&self, bits: Bits, page: u64) -> &AtomicU64 {
-        &self.present[(bits.first_word + page / WORD_BITS) as usize]
+    /// Adds neighbouring words to what is in the file.
+    fn put(&self, run: &[(usize, u64)]) -> io::Result<()> {
+        let (mut bytes, offset) = (vec![0; run.len() * 8], HEAD_LENGTH + run[0].0 as u64 * 8);
+        turn();
+        self.file.read_exact_at(&mut bytes, offset)?;
+        for (put, (_, word)) in bytes.chunks_exact_mut(8).zip(run) {
+            put.iter_mut().zip(word.to_le_bytes()).for_each(|(put, byte)| *put |= byte);
+        }
+        turn();
+        self.file.write_all_at(&bytes, offset)
     }
+}
+
+fn word(bits: Bits, page: u64) -> usize {
+    (bits.first_word + page / WORD_BITS) as usize
 }
 
 fn bit(page: u64) -> u64 {

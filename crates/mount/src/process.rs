@@ -19,8 +19,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -163,7 +163,7 @@ impl Process {
         let log = log.map_err(|e| Error::file("open", &path, e))?;
         let mut command = Command::new(program);
         command.arg("mount-serve").arg(&self.home).current_dir("/").process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).envs(session::ENVIRONMENT);
         command.spawn().map_err(|e| Error::file("run", program, e))
     }
 
@@ -306,7 +306,7 @@ struct Serving {
     vault: Vault,
     begun: Duration,
     durable: AtomicBool,
-    stalled: std::sync::Mutex<Option<String>>,
+    stalled: Mutex<Option<String>>,
 }
 
 impl Serving {
@@ -314,7 +314,7 @@ impl Serving {
         let hydration = Hydration::default();
         hydration.limit.store(order.limit, Ordering::Relaxed);
         let (home, at, begun) = (home.to_owned(), order.at.clone(), vault.env().monotonic());
-        let (vault, durable, stalled) = (vault.clone(), AtomicBool::new(false), std::sync::Mutex::default());
+        let (vault, durable, stalled) = (vault.clone(), AtomicBool::new(false), Mutex::default());
         Serving { home, at, fs, hydration, vault, begun, durable, stalled }
     }
 
@@ -339,7 +339,7 @@ impl Serving {
 
     fn stall(&self, what: String) {
         tracing::error!(what, "not everything could be fetched");
-        *self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(what);
+        *self.stalled.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 
     fn bring_in(&self) {
@@ -409,7 +409,7 @@ impl Serving {
             bytes_ahead: self.hydration.bytes(),
             milliseconds: self.vault.env().monotonic().saturating_sub(self.begun).as_millis() as u64,
             failures: self.fs.failures(),
-            stalled: self.stalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            stalled: self.stalled.lock().unwrap_or_else(PoisonError::into_inner).clone().or(self.hydration.trouble()),
             ..Status::default()
         };
         for file in self.fs.base().files() {

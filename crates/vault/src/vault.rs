@@ -16,7 +16,7 @@ use crate::format::map::ExtentRef;
 use crate::format::sealed::{self, Class, Compressor, Frame, Keys, Kind, Opener, Sealer};
 use crate::keys::{self, DataKey, Slot, Unlock};
 use crate::names::{Name, PackId, hex, prefix, unhex};
-use crate::store::SharedStore;
+use crate::store::{CacheSettings, CacheStore, SharedStore};
 
 /// `vault.json`: in clear, written once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +29,12 @@ struct VaultFile {
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Vault {
+    store: SharedStore,
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    store: SharedStore,
     keys: Keys,
     data_key: DataKey,
     env: Env,
@@ -79,11 +79,20 @@ impl Vault {
 
     fn with(store: SharedStore, data_key: DataKey, id: [u8; 16], env: &Env) -> Vault {
         let keys = Keys::derive(data_key.as_bytes(), id);
-        Vault { inner: Arc::new(Inner { store, keys, data_key, env: env.clone() }) }
+        Vault { store, inner: Arc::new(Inner { keys, data_key, env: env.clone() }) }
+    }
+
+    /// The same vault, its packs read through a folder on this machine, where that saves asking a network.
+    pub fn with_cache(&self, settings: CacheSettings) -> Vault {
+        if self.store.is_local() {
+            return self.clone();
+        }
+        let store = Arc::new(CacheStore::new(self.store.clone(), settings, self.env()));
+        Vault { store, inner: self.inner.clone() }
     }
 
     pub fn store(&self) -> &SharedStore {
-        &self.inner.store
+        &self.store
     }
 
     pub fn keys(&self) -> &Keys {
@@ -99,12 +108,12 @@ impl Vault {
     }
 
     pub async fn slots(&self) -> Result<Vec<Slot>> {
-        read_slots(&self.inner.store).await
+        read_slots(&self.store).await
     }
 
     /// Whether `vault.json` still says what this vault was opened with.
     pub(crate) async fn check_identity(&self) -> Result<()> {
-        match read_id(&self.inner.store).await {
+        match read_id(&self.store).await {
             Ok(id) if id == self.id() => Ok(()),
             Ok(_) => Err(Error::malformed(Name::Vault.to_string(), "it has another vault's id")),
             Err(Error::NoVault(_)) => Err(Error::damaged(Name::Vault.to_string(), "it is missing")),
@@ -114,7 +123,7 @@ impl Vault {
 
     /// Whether a key slot can be read and is this vault's. Whether a key opens it takes that key.
     pub(crate) async fn check_slot(&self, name: &str) -> Result<()> {
-        let slot = Slot::from_json(name, &self.inner.store.get(name).await?)?;
+        let slot = Slot::from_json(name, &self.store.get(name).await?)?;
         match slot.vault_id() == hex(&self.id()) && Name::Key(slot.id().to_owned()).to_string() == name {
             true => Ok(()),
             false => Err(Error::malformed(name, "it is of another vault or under another name")),
@@ -124,7 +133,7 @@ impl Vault {
     /// Adds a way in: `seal` wraps the data key.
     pub async fn add_slot(&self, seal: impl FnOnce(&DataKey, &str) -> Result<Slot>) -> Result<Slot> {
         let slot = seal(&self.inner.data_key, &hex(&self.id()))?;
-        self.inner.store.put_new(&Name::Key(slot.id().to_owned()).to_string(), Bytes::from(slot.to_json())).await?;
+        self.store.put_new(&Name::Key(slot.id().to_owned()).to_string(), Bytes::from(slot.to_json())).await?;
         Ok(slot)
     }
 
@@ -137,7 +146,7 @@ impl Vault {
         if slots.len() == 1 {
             return Err(Error::LastSlot(id.to_owned()));
         }
-        self.inner.store.delete(&Name::Key(id.to_owned()).to_string()).await
+        self.store.delete(&Name::Key(id.to_owned()).to_string()).await
     }
 
     /// Seals frames into a new object and puts it.
@@ -150,7 +159,7 @@ impl Vault {
         }
         let bytes = sealer.finish(&mut compressor)?;
         let size = bytes.len() as u64;
-        self.inner.store.put_new(&name.to_string(), Bytes::from(bytes)).await?;
+        self.store.put_new(&name.to_string(), Bytes::from(bytes)).await?;
         Ok(size)
     }
 
@@ -162,7 +171,7 @@ impl Vault {
 
     /// All frames of an object.
     pub async fn get_sealed(&self, kind: Kind, name: &Name) -> Result<Vec<Frame>> {
-        let bytes = self.inner.store.get(&name.to_string()).await?;
+        let bytes = self.store.get(&name.to_string()).await?;
         sealed::open_all(self.keys(), kind, name, &bytes)
     }
 
@@ -174,8 +183,27 @@ impl Vault {
 
     /// One frame of a pack, by one range read.
     pub async fn read_frame(&self, extent: &ExtentRef, class: Class) -> Result<Vec<u8>> {
+        match self.read_frame_once(extent, class).await {
+            Err(error @ (Error::Damaged { .. } | Error::Malformed { .. })) => {
+                self.read_frame_again(extent, class, error).await
+            }
+            done => done,
+        }
+    }
+
+    /// The same after what was read could not be opened: it may have been damaged where it was kept on the way.
+    pub(crate) async fn read_frame_again(&self, extent: &ExtentRef, class: Class, error: Error) -> Result<Vec<u8>> {
+        let name = Name::Pack(extent.pack).to_string();
+        if !self.store.forget(&name, extent.range()).await {
+            return Err(error);
+        }
+        tracing::warn!(%error, "what was kept of the vault is damaged, and is read anew");
+        self.read_frame_once(extent, class).await
+    }
+
+    async fn read_frame_once(&self, extent: &ExtentRef, class: Class) -> Result<Vec<u8>> {
         let name = Name::Pack(extent.pack);
-        let bytes = self.inner.store.get_range(&name.to_string(), extent.range()).await;
+        let bytes = self.store.get_range(&name.to_string(), extent.range()).await;
         let bytes = bytes.map_err(|error| missing_is_damage(&name, error))?;
         Opener::for_pack(self.keys(), &name).open(u64::from(extent.offset), &bytes, class)
     }
@@ -183,7 +211,7 @@ impl Vault {
     /// Those of `packs` that are not in the store with the right size.
     pub async fn missing_packs(&self, packs: &[PackInfo]) -> Result<Vec<PackId>> {
         let mut wanted: HashMap<PackId, u64> = packs.iter().map(|pack| (pack.id, pack.size)).collect();
-        let mut listing = self.inner.store.list(prefix::PACKS);
+        let mut listing = self.store.list(prefix::PACKS);
         while let Some(object) = listing.try_next().await? {
             if let Some(Name::Pack(id)) = Name::parse(&object.name)
                 && wanted.get(&id) == Some(&object.size)

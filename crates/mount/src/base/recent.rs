@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
@@ -52,6 +54,14 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         drop(state);
         let promise = Promise { recent: self, key, kept: None };
         promise.keep(make()?)
+    }
+
+    /// The value if it is there; not counted as a use.
+    pub(super) fn peek(&self, key: &K) -> Option<Arc<V>> {
+        match self.lock().slots.get(key) {
+            Some(Slot::There { value, .. }) => Some(value.clone()),
+            _ => None,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K, V>> {

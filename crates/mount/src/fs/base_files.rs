@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::FileType;
 use vault::backup::read::ExtentReader;
 use vault::backup::tree::Progress;
 
-use super::{Answer, BaseNode, Errno, FILL_PAGES, FileNumber, Fs, Node, ROOT, shared};
+use crate::error::{Error, Result};
+
+use super::{Answer, BaseNode, Errno, FILL_PAGES, FileNumber, Fs, Node, Ordering, ROOT, shared};
 
 /// A file of the backup, wherever it is now.
 #[derive(Debug)]
@@ -88,20 +89,20 @@ impl Fs {
         Filler { reader: self.base.reader(progress), buffer: Vec::new() }
     }
 
-    /// Brings in what is missing of a range of pages. Returns how many pages, and how many bytes of them.
-    pub fn fill(&self, file: &BaseFileNode, pages: Range<u64>, filler: &mut Filler) -> Answer<(u64, u64)> {
-        let base = file.base()?;
+    /// Brings in what is missing of a range of pages, or what of it could be. Returns how many pages, and how many bytes of them.
+    pub fn fill(&self, file: &BaseFileNode, pages: Range<u64>, filler: &mut Filler) -> Result<(u64, u64)> {
+        let local = |error: Errno| Error::file("fill", &file.node.real_path(), error.into());
+        let base = file.base().map_err(local)?;
         let _shared = shared(&base.cutting);
-        let entry = self.entry(base)?;
+        let entry = self.entry(base).map_err(local)?;
         let page_size = entry.page_size as usize;
         let absent = self.absent(entry, pages.clone());
         let (first, Filler { reader, buffer }) = (pages.start, filler);
         buffer.clear();
         buffer.resize((pages.end - first) as usize * page_size, 0);
         let at = |page: u64| (page - first) as usize * page_size;
-        self.asked(|base| {
-            base.pages(reader, entry, &absent, |page, bytes| buffer[at(page)..][..bytes.len()].copy_from_slice(bytes))
-        })?;
+        let copy = |page: u64, bytes: &[u8]| buffer[at(page)..][..bytes.len()].copy_from_slice(bytes);
+        self.base.pages(reader, entry, &absent, copy)?;
         for group in absent.chunk_by(|page, next| page / FILL_PAGES == next / FILL_PAGES) {
             let _fill = base.fill(group[0]);
             let group = self.still_absent(entry, group);
@@ -110,7 +111,8 @@ impl Fs {
             for run in group.chunk_by(|page, next| page + 1 == *next && zero(*page) == zero(*next)) {
                 let last = run[run.len() - 1];
                 let bytes = &buffer[at(run[0])..at(last) + entry.page_length(last)];
-                self.put(base.data(&file.node)?, entry, run, bytes)?;
+                let data = base.data(&file.node).map_err(local)?;
+                self.put(data, entry, run, bytes).map_err(local)?;
             }
         }
         Ok((absent.len() as u64, absent.len() as u64 * page_size as u64))
@@ -119,7 +121,7 @@ impl Fs {
     /// Makes durable what is there of all files, and the record of it.
     pub fn settle_all(&self) -> Answer<()> {
         let taken = self.presence.take_all();
-        rustix::fs::syncfs(self.node(ROOT)?.open(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY)?)?;
+        crate::sync::syncfs(self.node(ROOT)?.open(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY)?)?;
         self.presence.record(&taken).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }

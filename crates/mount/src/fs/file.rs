@@ -6,8 +6,11 @@ use std::sync::PoisonError;
 use rustix::fs::FallocateFlags;
 
 use super::{
-    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, Node, Opened, lock, shared,
+    Answer, Base, BaseFile, BaseNode, Caller, Errno, FILL_PAGES, FILLS, Fs, Handle, MutexGuard, Node, Opened, lock,
+    shared,
 };
+use crate::sync::{fsync, turn};
+
 use super::{Arc, AsFd, AtomicBool, Attributes, File, FileExt, Mode, OFlags, Ordering, OsStr};
 
 /// Flags that are the kernel's business, or ours, and not the skeleton's.
@@ -100,12 +103,13 @@ impl Fs {
             None => return,
         };
         drop(closed);
+        self.base.closed(handle);
         self.let_go(node);
     }
 
     /// Fewer bytes than asked only at the end of the file.
-    pub fn read(&self, handle: u64, offset: u64, length: usize) -> Answer<Vec<u8>> {
-        let handle = self.handle(handle)?;
+    pub fn read(&self, number: u64, offset: u64, length: usize) -> Answer<Vec<u8>> {
+        let handle = self.handle(number)?;
         let Handle::File { node, file, .. } = &*handle else { return Err(Errno::ISDIR) };
         let mut bytes = vec![0; length];
         let Some(base) = &node.base else {
@@ -116,6 +120,10 @@ impl Fs {
         let _shared = shared(&base.cutting);
         let entry = self.entry(base)?;
         let absent = self.absent(entry, entry.pages_of(offset, length as u64));
+        if !absent.is_empty() {
+            let absent = |page| !self.presence.is_present(entry.bits, page);
+            self.base.reading(number, entry, &(offset..offset + length as u64), absent);
+        }
         let data = base.data(node)?;
         if self.way.keep {
             absent.iter().try_for_each(|page| self.fetch_near(base, data, entry, *page))?;
@@ -183,7 +191,9 @@ impl Fs {
             }
             self.sync_base(node, base)?;
         }
+        turn();
         rustix::fs::ftruncate(data, size)?;
+        turn();
         self.presence.set_from(entry.bits, size.div_ceil(page_size));
         self.sync_base(node, base)
     }
@@ -220,7 +230,7 @@ impl Fs {
         let entry = self.entry(base)?;
         let _alone = lock(&base.syncing);
         let taken = self.presence.take(entry.bits);
-        rustix::fs::fsync(base.data(node)?)?;
+        fsync(base.data(node)?)?;
         self.presence.record(&taken).map_err(|error| errno(&error))
     }
 
@@ -293,7 +303,7 @@ impl Fs {
     }
 
     /// Asks the vault. What it cannot give is an error for this page only.
-    pub(super) fn asked<T>(&self, ask: impl FnOnce(&Base) -> crate::Result<T>) -> Answer<T> {
+    fn asked<T>(&self, ask: impl FnOnce(&Base) -> crate::Result<T>) -> Answer<T> {
         ask(&self.base).map_err(|error| {
             self.failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "a page could not be read from the vault");
@@ -311,12 +321,13 @@ impl BaseNode {
         Ok(self.data.get_or_init(|| file))
     }
 
-    pub(super) fn fill(&self, page: u64) -> std::sync::MutexGuard<'_, ()> {
+    pub(super) fn fill(&self, page: u64) -> MutexGuard<'_, ()> {
         lock(&self.fills[(page / FILL_PAGES % FILLS as u64) as usize])
     }
 }
 
 fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> Answer<usize> {
+    turn();
     let mut read = 0;
     while read < bytes.len() {
         match file.read_at(&mut bytes[read..], offset + read as u64) {
@@ -337,6 +348,7 @@ fn is_zero(file: &File, offset: u64, length: usize) -> Answer<bool> {
 }
 
 fn write_all(file: &File, bytes: &[u8], offset: u64) -> Answer<()> {
+    turn();
     file.write_all_at(bytes, offset).map_err(|error| errno(&error))
 }
 

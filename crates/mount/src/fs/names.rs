@@ -2,12 +2,11 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Mutex;
 
 use rustix::fs::RenameFlags;
 
 use super::{
-    Answer, AtFlags, Attributes, Caller, Errno, FileType, Fs, Gid, Handle, Mode, OFlags, Timestamps, Uid, lock,
+    Answer, AtFlags, Attributes, Caller, Errno, FileType, Fs, Gid, Handle, Mode, Mutex, OFlags, Timestamps, Uid, lock,
 };
 use super::{FIND, OwnedFd, Path};
 

@@ -13,11 +13,14 @@ use vault::backup::tree::{Tree, TreeEntry, TreeFile, TreeKind};
 use vault::backup::write::{BackupWriter, Commit, WriteOptions};
 use vault::keys::{Lock, Slot, new_key_file};
 use vault::names::{BackupId, SourceName};
+use vault::store::fault::FaultStore;
 use vault::{Env, Vault};
 
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) vault: Vault,
+    /// The vault's store: counts what is asked of it, and can be told to fail.
+    pub(crate) store: FaultStore,
     backup: BackupId,
     runtime: tokio::runtime::Runtime,
 }
@@ -25,19 +28,32 @@ pub(crate) struct Place {
 impl Place {
     /// Files by path, with their page sizes.
     pub(crate) fn new(files: &BTreeMap<String, (Vec<u8>, u32)>) -> Place {
+        Place::with(async |vault| store(vault, Files(Arc::new(files.clone()))).await)
+    }
+
+    /// A terabyte, see `large_backup`.
+    pub(crate) fn large() -> Place {
+        Place::with(async |vault| {
+            let (vault, runtime) = (vault.clone(), tokio::runtime::Handle::current());
+            tokio::task::spawn_blocking(move || crate::large_backup::store(&vault, &runtime)).await.unwrap()
+        })
+    }
+
+    fn with(backup: impl AsyncFnOnce(&Vault) -> BackupId) -> Place {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let location = folder.path().join("vault").to_str().unwrap().parse().unwrap();
+        let store = FaultStore::new(vault::store::open(&location).unwrap(), 1, Vec::new());
         let (vault, backup) = runtime.block_on(async {
-            let location = folder.path().join("vault").to_str().unwrap().parse().unwrap();
             let env = Env::system();
             let key = new_key_file(&env);
             let seal = |data_key: &_, id: &_| Ok(vec![Slot::seal(Lock::KeyFile(&key), data_key, id, "test", &env)?]);
-            let vault = Vault::create(vault::store::open(&location).unwrap(), &env, seal).await.unwrap();
-            let backup = store(&vault, Files(Arc::new(files.clone()))).await;
+            let vault = Vault::create(Arc::new(store.clone()), &env, seal).await.unwrap();
+            let backup = backup(&vault).await;
             (vault, backup)
         });
         std::fs::create_dir(folder.path().join("home")).unwrap();
-        Place { folder, vault, backup, runtime }
+        Place { folder, vault, store, backup, runtime }
     }
 
     pub(crate) fn home(&self) -> PathBuf {

@@ -340,7 +340,7 @@ fn a_vault_that_is_away_fails_single_pages() {
 
 #[test]
 fn a_full_disk_is_said_so() {
-    let mounted = Mounted::at(&contents(), false, Some("1m"));
+    let mut mounted = Mounted::at(&contents(), false, Some("1m"));
     let home = mounted.place.home();
     let file = mounted.open("base/1/large");
     let full = (0..LARGE / PAGE).find_map(|page| file.write_all_at(&[3; PAGE], (page * PAGE) as u64).err());
@@ -348,7 +348,8 @@ fn a_full_disk_is_said_so() {
     let last = LARGE - PAGE;
     assert!(read_at(&file, last as u64, PAGE) == large()[last..], "what was not written is the backup's");
     drop(file);
-    drop(mounted.session);
+    // Its threads have ended then, and hold nothing of the disk.
+    mounted.session.take().unwrap().unmount().unwrap();
     drop(mounted.fs);
     run("umount", &[&text(&home)]);
 }

@@ -12,7 +12,7 @@ use crate::vault::{Vault, parse_head};
 
 mod extents;
 
-pub use extents::ExtentReader;
+pub use extents::{ExtentReader, Sealed, Stretch, stretches};
 
 #[derive(Debug)]
 pub struct BackupReader {

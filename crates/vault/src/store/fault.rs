@@ -110,6 +110,7 @@ pub struct FaultStore {
 struct State {
     calls: HashMap<(Operation, String), u64>,
     operations: u64,
+    bytes_read: u64,
     /// Operations that still succeed before everything fails.
     alive_for: Option<u64>,
     hits: Vec<u64>,
@@ -136,6 +137,11 @@ impl FaultStore {
     /// Operations asked for so far, also those that failed. A listing counts when its first entry is asked for.
     pub fn operations(&self) -> u64 {
         self.lock().operations
+    }
+
+    /// Bytes that reads have given so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.lock().bytes_read
     }
 
     /// How often each fault was done.
@@ -207,6 +213,11 @@ impl FaultStore {
         Error::Store { action, object: name.into(), source, permanent }
     }
 
+    fn read(&self, name: &str, bytes: Bytes, faults: &[Fault]) -> Bytes {
+        self.lock().bytes_read += bytes.len() as u64;
+        self.spoil(name, bytes, faults)
+    }
+
     fn spoil(&self, name: &str, bytes: Bytes, faults: &[Fault]) -> Bytes {
         faults.iter().fold(bytes, |bytes, fault| match fault {
             Fault::Truncated => bytes.slice(..bytes.len() / 2),
@@ -235,6 +246,10 @@ impl Store for FaultStore {
         self.inner.location()
     }
 
+    fn is_local(&self) -> bool {
+        self.inner.is_local()
+    }
+
     async fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
         let faults = self.begin(Operation::Put, name).await?;
         self.inner.put_new(name, bytes).await?;
@@ -247,12 +262,12 @@ impl Store for FaultStore {
 
     async fn get(&self, name: &str) -> Result<Bytes> {
         let faults = self.begin(Operation::Get, name).await?;
-        Ok(self.spoil(name, self.inner.get(name).await?, &faults))
+        Ok(self.read(name, self.inner.get(name).await?, &faults))
     }
 
     async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Bytes> {
         let faults = self.begin(Operation::GetRange, name).await?;
-        Ok(self.spoil(name, self.inner.get_range(name, range).await?, &faults))
+        Ok(self.read(name, self.inner.get_range(name, range).await?, &faults))
     }
 
     async fn size(&self, name: &str) -> Result<u64> {
@@ -277,6 +292,10 @@ impl Store for FaultStore {
             true => Err(self.failure(Operation::Delete, name, "timed out", false)),
             false => Ok(()),
         }
+    }
+
+    async fn forget(&self, name: &str, range: Range<u64>) -> bool {
+        self.inner.forget(name, range).await
     }
 }
 

@@ -85,6 +85,10 @@ impl Store for FolderStore {
         &self.inner.location
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
         match self.run("putting", name, move |inner, name| inner.put_new(name, &bytes)).await? {
             Put::Done => Ok(()),

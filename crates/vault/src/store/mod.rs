@@ -1,5 +1,5 @@
 //! Where a vault's objects live: a folder or an S3-compatible bucket. This file is the promise; `folder.rs` and `s3.rs` keep it
-//! on `object_store`, `fault.rs` breaks it on purpose, `conformance.rs` proves it for each of them.
+//! on `object_store`, `cache.rs` keeps parts near, `fault.rs` breaks it on purpose, `conformance.rs` proves it for each of them.
 //!
 //! What every store promises:
 //! - `put_new` makes the whole object visible under its name, or nothing; of two racing writers exactly one wins. When it
@@ -9,6 +9,7 @@
 //!   dot; any other is refused before anything is touched. On a folder an object's name cannot also be the folder of others.
 //! - A lost answer never becomes a lie: after a time-out `put_new` reads back what is there and says whether it is ours.
 
+mod cache;
 pub mod conformance;
 pub mod fault;
 mod folder;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 
+pub use cache::{CacheSettings, CacheStore};
 pub use folder::FolderStore;
 pub use location::{Credentials, Location, S3Location, S3Options};
 pub use s3::S3Store;
@@ -49,6 +51,11 @@ pub struct ObjectInfo {
 pub trait Store: Send + Sync + Debug {
     /// Where this is, for messages: `file:/var/lib/rekindle/vault`, `s3://bucket/prefix`. Never holds a secret.
     fn location(&self) -> &str;
+
+    /// Whether reading it asks nothing of a network that we know of.
+    fn is_local(&self) -> bool {
+        false
+    }
 
     /// Puts an object that does not exist yet.
     ///
@@ -73,6 +80,12 @@ pub trait Store: Send + Sync + Debug {
 
     /// Removes an object; one that is not there is fine.
     async fn delete(&self, name: &str) -> Result<()>;
+
+    /// These bytes of an object were not what they should be: what was kept of them on the way is not to be trusted. False when
+    /// nothing is kept, so that asking again would give the same.
+    async fn forget(&self, _name: &str, _range: Range<u64>) -> bool {
+        false
+    }
 }
 
 pub type SharedStore = Arc<dyn Store>;

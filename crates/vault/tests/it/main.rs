@@ -1,6 +1,7 @@
 //! Integration tests of the vault: with real servers, in one binary.
 
 mod backup;
+mod cache;
 mod check;
 mod dump;
 mod expire;
