@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use instance::{CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, NewCloneArgs, PeekArgs, size};
+pub use instance::{
+    CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
+};
 pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
@@ -68,6 +70,8 @@ pub enum Command {
     Peek(PeekArgs),
     /// Prove a moment: open it, recover it, read all of it, run checks, keep the evidence
     Drill(DrillArgs),
+    /// Pause, resume or limit the fetching behind a restore that was opened at once
+    Hydration(HydrationArgs),
     /// Turn a restore that was opened at once into a plain directory, when all of it is present
     Detach(DetachArgs),
     /// Check that what is in the vault is complete and readable

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use api::{
-    BackupAsk, CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, InstanceView, Operation,
-    PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView, SqlAnswer, SqlAsk, Status,
-    TimelineView,
+    BackupAsk, CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView,
+    Operation, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView, SqlAnswer, SqlAsk,
+    Status, TimelineView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -108,6 +108,10 @@ impl Client {
 
     pub async fn detach_instance(&self, name: &str) -> Answer<()> {
         self.forget(Method::POST, &["instances", name, "detach"], None::<&()>).await
+    }
+
+    pub async fn hydration(&self, name: &str, ask: &HydrationAsk) -> Answer<InstanceView> {
+        self.post(&["instances", name, "hydration"], ask).await
     }
 
     pub async fn keep_instance(&self, name: &str) -> Answer<()> {

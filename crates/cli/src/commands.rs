@@ -8,6 +8,7 @@ mod detach;
 mod drill;
 mod expire;
 mod extract;
+mod hydration;
 mod init;
 mod man;
 mod mount_serve;
@@ -63,6 +64,7 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Clones(args) => clone::list(&args, around).await,
         Command::Peek(args) => peek::run(&args, around).await,
         Command::Drill(args) => drill::run(&args, around).await,
+        Command::Hydration(args) => hydration::run(&args, around).await,
         Command::Detach(args) => detach::run(&args, around).await,
         Command::Check(args) => check::run(&args, around).await,
         Command::Expire(args) => expire::run(&args, around).await,

@@ -7,7 +7,7 @@
 //! ```
 //! The pin keeps `expire` from what an instance still reads.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,10 +40,11 @@ pub(crate) mod watch;
 
 pub(crate) use view::{all, one};
 
-/// Who works on which instance: one at a time.
+/// Who works on which instance: one at a time. And how often its mount has failed, as far as that was told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Turns {
     taken: Arc<Mutex<HashSet<String>>>,
+    failures: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,12 @@ impl Turns {
     pub(crate) fn take(&self, name: &str) -> Option<Turn> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.insert(name.to_owned()).then(|| Turn { turns: self.clone(), name: name.to_owned() })
+    }
+
+    /// Whether there are more than were told of.
+    fn more_failures(&self, name: &str, failures: u64) -> bool {
+        let mut told = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(name.to_owned(), failures).unwrap_or(0) < failures
     }
 }
 

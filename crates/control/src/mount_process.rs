@@ -27,7 +27,8 @@ pub(crate) fn vault_words(config: &Config) -> Result<serde_json::Value> {
         vault: config.vault.clone(),
         s3: config.s3.clone(),
         key_file: config.key_file.clone(),
-        cache_folder: config.instance_folder().join("cache"),
+        // No instance can be called so.
+        cache_folder: config.instance_folder().join(".cache"),
         cache_bytes: config.mount.cache_mb << 20,
     })
 }

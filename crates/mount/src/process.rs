@@ -96,6 +96,8 @@ pub struct Status {
     pub milliseconds: u64,
     /// Pages that somebody wanted and the vault could not give.
     pub failures: u64,
+    /// How long ago that was seen to happen last.
+    pub milliseconds_since_failure: Option<u64>,
     /// Why fetching ahead has stopped.
     pub stalled: Option<String>,
 }
@@ -248,6 +250,8 @@ fn socket(home: &File) -> PathBuf {
 /// Serves until it is asked to unmount, or the tree was unmounted by somebody else. Blocks; not to be called on a thread of the runtime.
 pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Result<()> {
     let _lock = take_lock(home)?;
+    // Modes are what those ask for who make something in the tree; the home is closed to others.
+    rustix::process::umask(rustix::fs::Mode::empty());
     session::clear(&order.at)?;
     let folder = File::open(home).map_err(|e| Error::file("open", home, e))?;
     let _ = fs::remove_file(socket(&folder));
@@ -306,6 +310,8 @@ struct Serving {
     vault: Vault,
     begun: Duration,
     durable: AtomicBool,
+    /// Failures as they were at the last look, and when they had grown.
+    failed: Mutex<(u64, Option<Duration>)>,
     stalled: Mutex<Option<String>>,
 }
 
@@ -314,8 +320,9 @@ impl Serving {
         let hydration = Hydration::default();
         hydration.limit.store(order.limit, Ordering::Relaxed);
         let (home, at, begun) = (home.to_owned(), order.at.clone(), vault.env().monotonic());
-        let (vault, durable, stalled) = (vault.clone(), AtomicBool::new(false), Mutex::default());
-        Serving { home, at, fs, hydration, vault, begun, durable, stalled }
+        let (vault, durable, failed, stalled) =
+            (vault.clone(), AtomicBool::new(false), Mutex::default(), Mutex::default());
+        Serving { home, at, fs, hydration, vault, begun, durable, failed, stalled }
     }
 
     fn is_whole(&self) -> bool {
@@ -399,6 +406,15 @@ impl Serving {
         })
     }
 
+    fn milliseconds_since_failure(&self) -> Option<u64> {
+        let (now, failures) = (self.vault.env().monotonic(), self.fs.failures());
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures > failed.0 {
+            *failed = (failures, Some(now));
+        }
+        failed.1.map(|at| now.saturating_sub(at).as_millis() as u64)
+    }
+
     fn status(&self) -> Status {
         let mut status = Status {
             pid: std::process::id(),
@@ -409,6 +425,7 @@ impl Serving {
             bytes_ahead: self.hydration.bytes(),
             milliseconds: self.vault.env().monotonic().saturating_sub(self.begun).as_millis() as u64,
             failures: self.fs.failures(),
+            milliseconds_since_failure: self.milliseconds_since_failure(),
             stalled: self.stalled.lock().unwrap_or_else(PoisonError::into_inner).clone().or(self.hydration.trouble()),
             ..Status::default()
         };

@@ -114,6 +114,22 @@ pub struct DetachArgs {
     pub yes: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub struct HydrationArgs {
+    /// Its name in `rekindle status`
+    pub name: String,
+    /// Fetch nothing but what is touched
+    #[arg(long, group = "change", conflicts_with = "resume")]
+    pub pause: bool,
+    /// Go on fetching
+    #[arg(long, group = "change")]
+    pub resume: bool,
+    /// Fetch no more in a second, such as 50MB; 0 takes the limit off
+    #[arg(long, group = "change", value_name = "SIZE", value_parser = size)]
+    pub limit: Option<u64>,
+}
+
 /// `20GB`, `512 MB`, `1073741824`: thousands, or with an i in between powers of 1024.
 pub fn size(text: &str) -> Result<u64, String> {
     let text = text.trim();

@@ -104,6 +104,50 @@ fn time_and_room_are_limited() {
 }
 
 #[test]
+fn a_vault_that_is_away_is_an_alarm_and_comes_back() {
+    let house = house(15);
+    house.server.sql("postgres", "CREATE TABLE cold AS SELECT n, md5(n::text) AS sum FROM generate_series(1, 50000) n");
+    house.ok(&["backup", "shop"]);
+    let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    std::fs::rename(house.path("vault/packs"), house.path("vault/away")).unwrap();
+    let read = || {
+        std::process::Command::new(house.server.bin_dir().join("psql"))
+            .args(["-h", view["socket_folder"].as_str().unwrap(), "-p", &view["port"].to_string(), "-U", "postgres"])
+            .args(["-XAtqc", "SELECT count(sum) FROM cold", "postgres"])
+            .output()
+            .unwrap()
+    };
+    let failed = read();
+    assert!(
+        !failed.status.success() && String::from_utf8_lossy(&failed.stderr).contains("could not read"),
+        "{failed:?}"
+    );
+    let alarm = || house.run(&["clones", "staging"]).1["conditions"][0]["kind"] == "vault-unreadable";
+    assert!(wait_until(PATIENCE, alarm), "{}", house.log());
+    assert_eq!(house.run(&["clones", "staging"]).0, 1);
+    // What is present is not affected.
+    assert_eq!(sql(&house, &view, "SELECT 1"), "1");
+    std::fs::rename(house.path("vault/away"), house.path("vault/packs")).unwrap();
+    assert_eq!(String::from_utf8_lossy(&read().stdout).trim(), "50000");
+    assert!(wait_until(PATIENCE, || house.run(&["clones", "staging"]).1["conditions"] == Value::Array(vec![])));
+    house.ok(&["clone", "rm", "staging", "--yes"]);
+}
+
+#[test]
+fn fetching_behind_can_be_paused_and_limited() {
+    let house = house(15);
+    let restored = house.restore("back", &["--to", "latest", "--open", "--limit", "1kB"]);
+    let name = restored.report["instance"].as_str().unwrap();
+    let paused = house.ok(&["hydration", name, "--pause", "--limit", "2MB"]);
+    assert_eq!((&paused["mount"]["paused"], &paused["mount"]["limit"]), (&true.into(), &2_000_000.into()));
+    assert_eq!(house.refused(&["hydration", name]).0, 2);
+    let going = house.ok(&["hydration", name, "--resume", "--limit", "0"]);
+    assert_eq!((&going["mount"]["paused"], &going["mount"]["limit"]), (&false.into(), &0.into()));
+    assert!(wait_until(PATIENCE, || house.ok(&["clones", name])["mount"]["whole"] == true));
+    house.ok(&["detach", name, "--yes"]);
+}
+
+#[test]
 fn a_crowd_of_clones() {
     let house = house(15);
     let name = |n: usize| format!("clone-{n}");

@@ -14,6 +14,9 @@ use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::Result;
 
+/// A vault that answers again is no news after so long.
+const FAILURE_REMEMBERED_MS: u64 = 15_000;
+
 pub(crate) async fn all(daemon: &Daemon) -> Result<Vec<InstanceView>> {
     let rows = daemon.catalog.instances().await?;
     tokio::task::spawn_blocking(move || rows.iter().map(view).collect()).await.map_err(|e| joined(&e))?
@@ -86,6 +89,7 @@ fn conditions(row: &InstanceRow, status: Option<&Status>) -> Result<Vec<Conditio
     if let Some(trouble) = row.trouble.as_deref().map(stored::<Trouble>).transpose()? {
         found.push(trouble.view());
     }
+    found.extend(status.and_then(unreadable));
     if let Some(stalled) = status.and_then(|status| status.stalled.as_ref()) {
         found.push(ConditionView {
             severity: "critical".into(),
@@ -96,6 +100,22 @@ fn conditions(row: &InstanceRow, status: Option<&Status>) -> Result<Vec<Conditio
         });
     }
     Ok(found)
+}
+
+/// Programs got errors a moment ago.
+fn unreadable(status: &Status) -> Option<ConditionView> {
+    let since = status.milliseconds_since_failure.filter(|since| *since < FAILURE_REMEMBERED_MS)?;
+    Some(ConditionView {
+        severity: "critical".into(),
+        kind: "vault-unreadable".into(),
+        since: None,
+        text: format!(
+            "{} times a page could not be read from the vault, {:.0} s ago the last time; who wanted it got an I/O error",
+            status.failures,
+            since as f64 / 1000.0
+        ),
+        advice: "is the vault reachable and whole? rekindle check; the next read tries again".into(),
+    })
 }
 
 /// What a folder takes on the disk; a mount point below is not entered, its bytes lie elsewhere.

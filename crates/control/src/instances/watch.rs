@@ -101,12 +101,34 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
     let standing = standing.await.map_err(|e| vault::Error::Internal(e.to_string()))?;
     let is_open = phase == phase_name(InstancePhase::Open);
     match standing {
-        Standing::Serves => over_quota(daemon, row, &opened).await,
+        Standing::Serves => {
+            failing(daemon, row, &opened).await?;
+            over_quota(daemon, row, &opened).await
+        }
         Standing::Stopped if is_whole(row, &opened) => detach_stopped(daemon, row, opened).await,
+        // Whoever stops a server leaves its mount; without it the whole host went down.
+        Standing::Stopped if is_open && !mount_lives(&opened) => {
+            bring_up(daemon, row, &opened, Standing::MountLost).await
+        }
         Standing::Stopped if is_open => stopped_by_somebody(daemon, row).await,
         Standing::Crashed | Standing::MountLost if is_open => bring_up(daemon, row, &opened, standing).await,
         _ => Ok(()),
     }
+}
+
+fn mount_lives(opened: &Opened) -> bool {
+    opened.process().is_none_or(|process| process.is_alive())
+}
+
+/// Says once in the daemon's log that a vault does not give pages. `status` shows it as long as it lasts.
+async fn failing(daemon: &Daemon, row: &InstanceRow, opened: &Opened) -> Result<()> {
+    let asked = opened.clone();
+    let status = tokio::task::spawn_blocking(move || asked.status()).await;
+    let failures = status.map_err(|e| vault::Error::Internal(e.to_string()))?.map_or(0, |status| status.failures);
+    if daemon.turns.more_failures(&row.name, failures) {
+        tracing::error!(instance = row.name, failures, "pages cannot be read from the vault");
+    }
+    Ok(())
 }
 
 /// A restore of which nothing is missing.

@@ -74,9 +74,8 @@ pub(super) fn claim(
         return Err(Error::Occupied { path: mount.home.display().to_string(), what: "is not empty".into(), hint });
     }
     folder::room_for(&mount.home, if keeps(request) { resolved.backup.head.totals.bytes } else { 0 })?;
-    // Others may pass, so that the server reaches the mount point; what lies here is closed to them by itself.
     let make = |path: &Path, mode| fs::DirBuilder::new().recursive(true).mode(mode).create(path);
-    make(&mount.home, 0o711).map_err(|e| Error::file("make", &mount.home, e))?;
+    make(&mount.home, 0o700).map_err(|e| Error::file("make", &mount.home, e))?;
     make(&into, 0o700).map_err(|e| Error::file("make", &into, e))?;
     folder::give(&into, owner)?;
     let places = resolved.info.tablespaces.iter();
