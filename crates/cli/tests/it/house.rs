@@ -271,6 +271,29 @@ impl House {
         self.path("vault").join(object).exists()
     }
 
+    /// A test that failed leaves no mounts, and nobody who serves them or stands on them.
+    fn end_what_is_open(&self) {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let below = |line: &str| {
+            line.split(' ').nth(4).filter(|at| at.starts_with(text(self.folder.path()))).map(str::to_owned)
+        };
+        let mounts: Vec<String> = mounts.lines().filter_map(below).collect();
+        if mounts.is_empty() {
+            return;
+        }
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let ours = String::from_utf8_lossy(&words).contains(text(self.folder.path()));
+            let pid = process.file_name().to_string_lossy().into_owned();
+            if ours && pid != std::process::id().to_string() {
+                Command::new("kill").args(["-9", &pid]).status().unwrap();
+            }
+        }
+        for mount in mounts {
+            Command::new("umount").args(["-l", &mount]).status().unwrap();
+        }
+    }
+
     /// The vault is whole, every byte of it.
     pub(crate) fn is_sound(&self) {
         let report = self.ok(&["check", "--read-data"]);
@@ -283,6 +306,7 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         self.kill_daemon();
+        self.end_what_is_open();
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use testkit::postgres::wait_until;
 
-use crate::house::{House, PATIENCE, server, text};
+use crate::house::{House, PATIENCE, majors, server, text};
 use crate::opened::{house, sql};
 
 #[test]
@@ -145,6 +145,61 @@ fn fetching_behind_can_be_paused_and_limited() {
     assert_eq!((&going["mount"]["paused"], &going["mount"]["limit"]), (&false.into(), &0.into()));
     assert!(wait_until(PATIENCE, || house.ok(&["clones", name])["mount"]["whole"] == true));
     house.ok(&["detach", name, "--yes"]);
+}
+
+#[test]
+fn traffic_while_files_are_fetched() {
+    for major in majors() {
+        let house = House::new(server(major));
+        let program = |name: &str| std::process::Command::new(house.server.bin_dir().join(name));
+        let succeeds = |command: &mut std::process::Command| {
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+        };
+        let (host, port) = (house.server.socket_dir(), house.server.port().to_string());
+        succeeds(program("pgbench").args([
+            "-i",
+            "-q",
+            "-s",
+            "5",
+            "-U",
+            "postgres",
+            "-h",
+            text(&host),
+            "-p",
+            &port,
+            "postgres",
+        ]));
+        house.ok(&["backup", "shop"]);
+        succeeds(program("pgbench").args([
+            "-n",
+            "-T",
+            "2",
+            "-U",
+            "postgres",
+            "-h",
+            text(&host),
+            "-p",
+            &port,
+            "postgres",
+        ]));
+        house.caught_up();
+        let restored = house.restore("back", &["--to", "latest", "--open", "--limit", "10MB"]);
+        let name = restored.report["instance"].as_str().unwrap();
+        let (host, port) = (house.path("back"), restored.report["port"].to_string());
+        let to = ["-U", "postgres", "-h", text(&host), "-p", &port];
+        succeeds(program("pgbench").args(["-n", "-c", "4", "-T", "5"]).args(to).arg("postgres"));
+        let balance = "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(bbalance) FROM pgbench_branches) AND (SELECT sum(tbalance) FROM pgbench_tellers) = (SELECT sum(delta) FROM pgbench_history)";
+        assert_eq!(restored.sql("postgres", balance), "t");
+        restored.sql("postgres", "CREATE EXTENSION amcheck");
+        succeeds(program("pg_amcheck").args(["--heapallindexed", "--all"]).args(to));
+        house.ok(&["hydration", name, "--limit", "0"]);
+        assert!(wait_until(PATIENCE, || house.ok(&["clones", name])["mount"]["whole"] == true));
+        house.ok(&["detach", name, "--yes"]);
+        assert_eq!(restored.sql("postgres", balance), "t");
+        restored.stop();
+        succeeds(program("pg_checksums").args(["--check", "-D"]).arg(house.path("back")));
+    }
 }
 
 #[test]

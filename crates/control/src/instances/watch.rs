@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::{ConditionView, InstanceKind, InstancePhase};
 use engine::postgres::opened::{Opened, Standing};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::view::local_bytes;
@@ -16,7 +16,12 @@ use crate::daemon::Daemon;
 use crate::error::Result;
 use crate::views;
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const LEFT_ALONE: SignedDuration = SignedDuration::from_secs(10);
+const NOT_STARTED: &str = "not-started";
+/// What costs more than a glance is looked at every so many looks.
+const CLOSE_LOOK_EVERY: u32 = 8;
 const START_TRIES: u32 = 3;
 
 /// The last thing that happened to an instance and that somebody should know of.
@@ -31,7 +36,7 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn view(self) -> ConditionView {
-        let severity = if self.kind == "not-started" { "critical" } else { "warning" };
+        let severity = if self.kind == NOT_STARTED { "critical" } else { "warning" };
         let since = Some(self.at);
         ConditionView { severity: severity.into(), kind: self.kind, since, text: self.text, advice: self.advice }
     }
@@ -42,11 +47,13 @@ pub(crate) async fn watch(daemon: Daemon) {
     if let Err(error) = clear_unfinished(&daemon).await {
         tracing::error!(%error, "what the last daemon left half open could not be looked at");
     }
-    loop {
+    for round in 0u32.. {
         match daemon.catalog.instances().await {
             Ok(rows) => {
+                // Side by side: one that is slow to start holds up no other. Who still has his turn is passed over.
                 for row in rows {
-                    look(&daemon, row).await;
+                    let daemon = daemon.clone();
+                    tokio::spawn(async move { look(&daemon, row, round.is_multiple_of(CLOSE_LOOK_EVERY)).await });
                 }
             }
             Err(error) => tracing::error!(%error, "the instances cannot be looked at"),
@@ -72,20 +79,20 @@ async fn clear_unfinished(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-async fn look(daemon: &Daemon, row: InstanceRow) {
+async fn look(daemon: &Daemon, row: InstanceRow, closely: bool) {
     let Some(_turn) = daemon.turns.take(&row.name) else { return };
     // As it is now that nobody else changes it.
     let Ok(Some(mut row)) = daemon.catalog.instance(&row.name).await else { return };
-    if let Err(error) = settle(daemon, &mut row).await {
+    if let Err(error) = settle(daemon, &mut row, closely).await {
         let body = error.body();
         let cause = body.causes.join(": ");
         tracing::error!(instance = row.name, error = body.message, cause, "the instance is not as it should be");
         let text = format!("it cannot be brought up: {}", [body.message, cause].join(": ").trim_end_matches(": "));
-        trouble(daemon, &mut row, "not-started", &text, body.hint.as_deref().unwrap_or("it is tried again")).await;
+        trouble(daemon, &mut row, NOT_STARTED, &text, body.hint.as_deref().unwrap_or("it is tried again")).await;
     }
 }
 
-async fn settle(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
+async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result<()> {
     let now = daemon.host.env.now();
     let expired = row.expires.as_deref().and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at <= now);
     if expired {
@@ -101,7 +108,7 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
     let standing = standing.await.map_err(|e| vault::Error::Internal(e.to_string()))?;
     let is_open = phase == phase_name(InstancePhase::Open);
     match standing {
-        Standing::Serves => {
+        Standing::Serves if closely => {
             failing(daemon, row, &opened).await?;
             over_quota(daemon, row, &opened).await
         }
@@ -111,9 +118,17 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow) -> Result<()> {
             bring_up(daemon, row, &opened, Standing::MountLost).await
         }
         Standing::Stopped if is_open => stopped_by_somebody(daemon, row).await,
-        Standing::Crashed | Standing::MountLost if is_open => bring_up(daemon, row, &opened, standing).await,
+        Standing::Crashed | Standing::MountLost if is_open && may_try(row, now) => {
+            bring_up(daemon, row, &opened, standing).await
+        }
         _ => Ok(()),
     }
+}
+
+/// One that did not start is left alone for a while.
+fn may_try(row: &InstanceRow, now: Timestamp) -> bool {
+    let last = row.trouble.as_deref().and_then(|text| serde_json::from_str::<Trouble>(text).ok());
+    last.is_none_or(|last| last.kind != NOT_STARTED || now.duration_since(last.at) > LEFT_ALONE)
 }
 
 fn mount_lives(opened: &Opened) -> bool {
@@ -158,7 +173,7 @@ async fn bring_up(daemon: &Daemon, row: &mut InstanceRow, opened: &Opened, stand
         if tries == START_TRIES {
             return Err(error.into());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }
     let advice = "writes that were not committed are gone, as after a crash; the log of the instance says more";
     trouble(daemon, row, kind, text, advice).await;

@@ -184,7 +184,7 @@ async fn fill_and_start(
     if request.purpose != Purpose::Peek {
         watch.step("open");
         mounted::wait_durable(prepared).await?;
-        open(&mut sql, prepared, resolved).await?;
+        open(&mut sql, prepared, resolved, request.purpose).await?;
     }
     sql.close().await;
     Ok((totals, verified))
@@ -368,7 +368,7 @@ async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()
 }
 
 /// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
-async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved) -> Result<()> {
+async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, purpose: Purpose) -> Result<()> {
     sql.value("SELECT pg_promote(true, 600)").await?;
     let mut tries = 0;
     while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
@@ -379,7 +379,9 @@ async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved) ->
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     config::take_recovery_out(prepared)?;
-    config::let_others_in(prepared, resolved)?;
+    if purpose != Purpose::Drill {
+        config::let_others_in(prepared, resolved)?;
+    }
     sql.value("SELECT pg_reload_conf()").await?;
     Ok(())
 }
