@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// A socket's whole path may have 107 bytes.
 const SOCKET_FOLDER_BYTES_MAX: usize = 85;
 /// Every look starts a backend, so a long recovery is looked at less often than a short one.
-const FIRST_LOOK: Duration = Duration::from_millis(20);
+const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_millis(200);
 const LOG_LINES_SHOWN: usize = 15;
 /// A server that was told to end at once gets two seconds.

@@ -326,6 +326,7 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progres
         Ok(sql) => sql,
         Err(error) => return Err(fetch.failure().unwrap_or(error)),
     };
+    let mut pause = FIRST_LOOK;
     loop {
         alive()?;
         match sql.value(PAUSED).await {
@@ -336,7 +337,10 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progres
                     reached: "the server went on by itself".into(),
                 });
             }
-            Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            Ok(_) => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 5 / 4).min(LAST_LOOK);
+            }
             Err(_) if !instance.is_running() => {
                 return Err(fetch.failure().unwrap_or_else(|| instance.failed("stopped during recovery")));
             }
@@ -347,8 +351,10 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progres
     Ok(sql)
 }
 
-/// A look costs the replay a moment, a pause not seen costs the restore this much at most.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A look costs the replay a moment, a pause not seen costs the restore this much at most: little where little was replayed.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+const PROMOTION_PATIENCE: Duration = Duration::from_secs(600);
 const PAUSED: &str =
     "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'promoted' WHEN pg_is_wal_replay_paused() THEN 't' ELSE 'f' END";
 
@@ -369,14 +375,16 @@ async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()
 
 /// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
 async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, purpose: Purpose) -> Result<()> {
-    sql.value("SELECT pg_promote(true, 600)").await?;
-    let mut tries = 0;
+    // The server's own waiting looks ten times a second.
+    sql.value("SELECT pg_promote(false)").await?;
+    let (mut pause, mut waited) = (FIRST_LOOK, Duration::ZERO);
     while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
-        tries += 1;
-        if tries > 6000 {
+        if waited > PROMOTION_PATIENCE {
             return Err(prepared.instance.failed("was not promoted in time"));
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(pause).await;
+        waited += pause;
+        pause = (pause * 5 / 4).min(LAST_LOOK);
     }
     config::take_recovery_out(prepared)?;
     if purpose != Purpose::Drill {
