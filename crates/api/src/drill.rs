@@ -3,16 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{StepSeconds, TargetAsk};
+use crate::{MomentAsk, StepSeconds};
 
 /// `POST /api/v1/sources/{name}/drills`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillAsk {
-    pub target: TargetAsk,
-    #[serde(default)]
-    pub before: bool,
-    #[serde(default)]
-    pub timeline: Option<u32>,
+    #[serde(flatten)]
+    pub moment: MomentAsk,
     /// TOML, see docs/drills.md.
     #[serde(default)]
     pub checks: Option<String>,
@@ -64,11 +61,8 @@ pub struct DrillReport {
 /// `POST /api/v1/sources/{name}/extracts`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractAsk {
-    pub target: TargetAsk,
-    #[serde(default)]
-    pub before: bool,
-    #[serde(default)]
-    pub timeline: Option<u32>,
+    #[serde(flatten)]
+    pub moment: MomentAsk,
     pub database: String,
     /// `schema.table` as SQL writes it; the whole database when there are none.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConditionView, RestoreReport, TargetAsk};
+use crate::{ConditionView, MomentAsk, RestoreReport};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -25,16 +25,15 @@ pub enum InstancePhase {
     Open,
     /// It was stopped.
     Stopped,
+    /// It becomes a plain directory, and serves again.
+    Detaching,
 }
 
 /// `POST /api/v1/sources/{name}/clones`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloneAsk {
-    pub target: TargetAsk,
-    #[serde(default)]
-    pub before: bool,
-    #[serde(default)]
-    pub timeline: Option<u32>,
+    #[serde(flatten)]
+    pub moment: MomentAsk,
     /// What it is called; made from the source's name when not said.
     #[serde(default)]
     pub name: Option<String>,
@@ -54,11 +53,8 @@ pub struct CloneAsk {
 /// `POST /api/v1/sources/{name}/peeks`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeekAsk {
-    pub target: TargetAsk,
-    #[serde(default)]
-    pub before: bool,
-    #[serde(default)]
-    pub timeline: Option<u32>,
+    #[serde(flatten)]
+    pub moment: MomentAsk,
     #[serde(default)]
     pub owner: Option<String>,
 }

@@ -15,7 +15,7 @@ pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };
 pub use operation::{Operation, OperationKind, OperationStatus, Progress};
-pub use restore::{RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
+pub use restore::{MomentAsk, RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
 pub use source::{
     BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
     ProtectAsk, SourceView, TimelineView, WindowView,

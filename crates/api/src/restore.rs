@@ -19,15 +19,23 @@ pub enum TargetAsk {
     Backup(String),
 }
 
-/// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
+/// A moment, as everything asks for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreAsk {
+pub struct MomentAsk {
     pub target: TargetAsk,
     /// Stop before the target.
     #[serde(default)]
     pub before: bool,
+    /// The newest that reaches the target when not said.
     #[serde(default)]
     pub timeline: Option<u32>,
+}
+
+/// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreAsk {
+    #[serde(flatten)]
+    pub moment: MomentAsk,
     /// Absolute path of the new data directory.
     pub into: String,
     #[serde(default)]

@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    HydrationAsk, InstanceKind, InstancePhase, InstanceView, RestoreAsk, RestoreReport, SqlAnswer, SqlAsk, TargetAsk,
+    HydrationAsk, InstanceKind, InstancePhase, InstanceView, MomentAsk, RestoreAsk, RestoreReport, SqlAnswer, SqlAsk,
+    TargetAsk,
 };
 use engine::mount::process::Ask;
-use engine::postgres::opened::{Opened, end_copy, take_away};
+use engine::postgres::opened::{Opened, Standing, end_copy, take_away};
 use engine::postgres::restore::{MountAsk, Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Resolved, Stop};
 use jiff::{SignedDuration, Timestamp};
@@ -227,7 +228,8 @@ fn at_the_same_moment(ask: &RestoreAsk, resolved: &Resolved) -> RestoreAsk {
         Stop::Behind(lsn) => (TargetAsk::Lsn(lsn.to_string()), false),
         Stop::Before(lsn) => (TargetAsk::Lsn(lsn.to_string()), true),
     };
-    RestoreAsk { target, before, timeline: Some(resolved.timeline), ..ask.clone() }
+    let moment = MomentAsk { target, before, timeline: Some(resolved.timeline) };
+    RestoreAsk { moment, ..ask.clone() }
 }
 
 /// Takes everything of an instance away: server, mount, files, pin, and then the row.
@@ -240,8 +242,7 @@ async fn forget(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
     if row.kind != kind_name(InstanceKind::Restore) {
         remove_folder(Path::new(&row.folder))?;
     }
-    unpin(daemon, row).await?;
-    daemon.catalog.remove_instance(&row.name).await
+    forget_row(daemon, row).await
 }
 
 /// What a daemon that died while opening has left: a mount perhaps, and a server perhaps.
@@ -336,30 +337,50 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
 
 /// A restore becomes the plain directory: now, with a short restart if it serves.
 pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
-    let (_turn, row) = wait_for(daemon, name).await?;
+    let (_turn, mut row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
-    let serves = opened.standing() == engine::postgres::opened::Standing::Serves;
+    if row.kind != kind_name(InstanceKind::Restore) {
+        return Err(Error::Ask(format!("{name} is not a restore: it reads from the vault as long as it lives")));
+    }
     if opened.status().is_some_and(|status| !status.whole) {
         return Err(Error::Ask(format!("not everything of {name} is present yet: see `rekindle status`")));
     }
-    if serves {
+    match opened.standing() {
+        Standing::Serves => {
+            // Whatever happens to us now, it serves again in the end.
+            set_phase(daemon, &mut row, InstancePhase::Detaching).await?;
+            detach_and_start(daemon, &row, opened).await
+        }
+        _ => detach_stopped(daemon, &row, opened).await,
+    }
+}
+
+async fn detach_and_start(daemon: &Daemon, row: &InstanceRow, opened: Opened) -> Result<()> {
+    let plain = Opened { home: None, ..opened.clone() };
+    if opened.standing() == Standing::Serves {
         opened.instance.stop().await?;
     }
-    detach_stopped(daemon, &row, opened.clone()).await?;
-    if serves {
-        let plain = Opened { home: None, ..opened };
-        plain.start(&daemon.host.program).await?;
-    }
-    Ok(())
+    detach_files(row, opened).await?;
+    plain.start(&daemon.host.program).await?;
+    forget_row(daemon, row).await
 }
 
 /// The server is stopped, and everything is present.
-async fn detach_stopped(daemon: &Daemon, row: &InstanceRow, mut opened: Opened) -> Result<()> {
+async fn detach_stopped(daemon: &Daemon, row: &InstanceRow, opened: Opened) -> Result<()> {
+    detach_files(row, opened).await?;
+    forget_row(daemon, row).await
+}
+
+async fn detach_files(row: &InstanceRow, mut opened: Opened) -> Result<()> {
     opened.detach().await?;
-    unpin(daemon, row).await?;
-    daemon.catalog.remove_instance(&row.name).await?;
     tracing::info!(instance = row.name, directory = %opened.instance.data_directory.display(), "detached: a plain directory now");
     Ok(())
+}
+
+/// Nothing of it reads from the vault any more.
+async fn forget_row(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
+    unpin(daemon, row).await?;
+    daemon.catalog.remove_instance(&row.name).await
 }
 
 /// It lives so much longer from now on.
@@ -452,5 +473,6 @@ fn phase_name(phase: InstancePhase) -> &'static str {
         InstancePhase::Opening => "opening",
         InstancePhase::Open => "open",
         InstancePhase::Stopped => "stopped",
+        InstancePhase::Detaching => "detaching",
     }
 }

@@ -36,9 +36,7 @@ async fn open(client: &Client, args: &NewCloneArgs, around: &Surroundings) -> Ou
     let source = args.source.as_deref().unwrap_or_default();
     let ttl_seconds = args.ttl.as_deref().map(|span| when::span_seconds(span, &around.view().now)).transpose()?;
     let ask = CloneAsk {
-        target: super::restore::moment(&args.target, &around.view().now)?,
-        before: args.target.before,
-        timeline: args.target.timeline,
+        moment: super::restore::moment(&args.target, &around.view().now)?,
         name: args.name.clone(),
         port: args.port,
         ttl_seconds,

@@ -16,9 +16,7 @@ pub async fn run(args: &DrillArgs, around: &Surroundings) -> Outcome {
     }
     let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).map_err(|e| Failure::file("read", path, e));
     let ask = DrillAsk {
-        target: super::restore::moment(&args.target, &around.view().now)?,
-        before: args.target.before,
-        timeline: args.target.timeline,
+        moment: super::restore::moment(&args.target, &around.view().now)?,
         checks: args.checks.as_ref().map(read).transpose()?,
         owner: args.owner.clone(),
     };

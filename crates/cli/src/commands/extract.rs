@@ -24,9 +24,7 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     });
     let objects = &args.objects;
     let ask = ExtractAsk {
-        target: moment(&args.target, &around.view().now)?,
-        before: args.target.before,
-        timeline: args.target.timeline,
+        moment: moment(&args.target, &around.view().now)?,
         database: objects.database.clone().unwrap_or_default(),
         tables: objects.tables.clone(),
         into: into.transpose()?,

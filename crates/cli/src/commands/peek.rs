@@ -24,12 +24,7 @@ pub async fn run(args: &PeekArgs, around: &Surroundings) -> Outcome {
         ));
     }
     let client = super::client(around)?;
-    let ask = PeekAsk {
-        target: super::restore::moment(&args.target, &around.view().now)?,
-        before: args.target.before,
-        timeline: args.target.timeline,
-        owner: args.owner.clone(),
-    };
+    let ask = PeekAsk { moment: super::restore::moment(&args.target, &around.view().now)?, owner: args.owner.clone() };
     let begun = client.peek(&args.name, &ask).await?;
     let result = wait::until_over(around, &client, begun).await?;
     let view: InstanceView = wait::read(&result)?;

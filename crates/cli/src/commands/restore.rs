@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use api::{RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use api::{MomentAsk, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
 use jiff::Zoned;
 
 use crate::args::{RestoreArgs, TargetArgs, WhereArgs};
@@ -31,9 +31,7 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
 pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> Result<RestoreAsk, Failure> {
     let tablespaces = place.tablespaces.iter().map(|(oid, path)| Ok((*oid, text(path)?)));
     Ok(RestoreAsk {
-        target: moment(target, now)?,
-        before: target.before,
-        timeline: target.timeline,
+        moment: moment(target, now)?,
         into: text(&absolute(into)?)?,
         port: place.port,
         delta: place.delta,
@@ -45,15 +43,14 @@ pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> 
     })
 }
 
-pub fn moment(target: &TargetArgs, now: &Zoned) -> Result<TargetAsk, Failure> {
-    if let Some(time) = &target.time {
-        return Ok(TargetAsk::Time(when::parse(time, now)?));
-    }
+pub fn moment(target: &TargetArgs, now: &Zoned) -> Result<MomentAsk, Failure> {
+    let time = target.time.as_deref().map(|time| when::parse(time, now)).transpose()?.map(TargetAsk::Time);
     let lsn = target.lsn.clone().map(TargetAsk::Lsn);
     let xid = target.xid.map(TargetAsk::Xid);
     let name = target.restore_point.clone().map(TargetAsk::Name);
     let backup = target.backup.clone().map(TargetAsk::Backup);
-    Ok(lsn.or(xid).or(name).or(backup).unwrap_or(TargetAsk::Latest))
+    let asked = time.or(lsn).or(xid).or(name).or(backup).unwrap_or(TargetAsk::Latest);
+    Ok(MomentAsk { target: asked, before: target.before, timeline: target.timeline })
 }
 
 /// Shows the plan. False when that was all that was asked for. Writing over a directory that is there needs a person's word.

@@ -164,3 +164,44 @@ fn what_dies_is_brought_up_with_an_alarm() {
     assert_eq!(sql(&house, &clone, "SELECT count(*) FROM orders"), "20001");
     house.ok(&["clone", "rm", "staging", "--yes"]);
 }
+
+/// Stops a server in order, the daemon being away.
+fn stop_server(house: &House, view: &Value) {
+    let pid = server_process(view);
+    assert!(std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
+    let data = view["data_directory"].as_str().unwrap();
+    assert!(wait_until(PATIENCE, || !Path::new(data).join("postmaster.pid").exists()), "{}", house.log());
+}
+
+#[test]
+fn a_detaching_that_was_cut_short_comes_to_its_end() {
+    // What a crash may leave: the mount gone; the files in place; and the rest half removed, or all of it.
+    for cut in 0..4 {
+        let mut house = house(15);
+        let restored = house.restore("back", &["--to", "latest", "--open"]);
+        restored.sql("postgres", "INSERT INTO orders VALUES (-1, 'on the mount')");
+        let name = restored.report["instance"].as_str().unwrap().to_owned();
+        assert!(wait_until(PATIENCE, || house.ok(&["clones", &name])["mount"]["whole"] == true));
+        let view = house.ok(&["clones", &name]);
+        let mount = mount_process(&view);
+        house.kill_daemon();
+        stop_server(&house, &view);
+        kill(mount);
+        assert!(wait_until(PATIENCE, || !Path::new(&format!("/proc/{mount}/fd/0")).exists()));
+        let (back, home) = (house.path("back"), house.path("back.rekindle"));
+        assert!(std::process::Command::new("umount").arg(&back).status().unwrap().success());
+        if cut > 0 {
+            std::fs::rename(home.join("skeleton"), &back).unwrap();
+        }
+        match cut {
+            2 => std::fs::remove_file(home.join("mount.json")).unwrap(),
+            3 => std::fs::remove_dir_all(&home).unwrap(),
+            _ => {}
+        }
+        house.start_daemon();
+        let over = || house.ok(&["clones"]) == Value::Array(vec![]);
+        assert!(wait_until(PATIENCE, over), "cut {cut}: {:#}\n{}", house.ok(&["clones"]), house.log());
+        assert!(back.join("global/pg_control").exists() && !home.exists(), "cut {cut}");
+        assert_eq!(house.ok(&["timeline", "shop"])["backups"][0]["pinned"], false);
+    }
+}

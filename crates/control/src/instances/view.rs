@@ -36,7 +36,7 @@ fn view(row: &InstanceRow) -> Result<InstanceView> {
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken(row));
     let kinds =
         [InstanceKind::Clone, InstanceKind::Peek, InstanceKind::Drill, InstanceKind::Extract, InstanceKind::Restore];
-    let phases = [InstancePhase::Opening, InstancePhase::Open, InstancePhase::Stopped];
+    let phases = [InstancePhase::Opening, InstancePhase::Open, InstancePhase::Stopped, InstancePhase::Detaching];
     let opened = opened(row)?;
     let instance = opened.as_ref().map(|opened| &opened.instance);
     let status = opened.as_ref().and_then(Opened::status);

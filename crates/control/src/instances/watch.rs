@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::view::local_bytes;
-use super::{detach_stopped, forget, kind_name, opened, phase_name, set_phase};
+use super::{detach_and_start, detach_stopped, forget, kind_name, opened, phase_name, set_phase};
 use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::Result;
@@ -101,6 +101,12 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result
     }
     let Some(opened) = opened(row)? else { return Ok(()) };
     let phase = row.phase.clone();
+    if phase == phase_name(InstancePhase::Detaching) {
+        return detach_and_start(daemon, row, opened).await;
+    }
+    if opened.is_half_detached() {
+        return detach_stopped(daemon, row, opened).await;
+    }
     let standing = tokio::task::spawn_blocking({
         let opened = opened.clone();
         move || opened.standing()

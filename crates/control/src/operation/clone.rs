@@ -1,6 +1,6 @@
 //! Clones and peeks, as operations: an instance opened at a moment, beside the original. Resetting a clone is one too.
 
-use api::{CloneAsk, InstanceKind, Operation, OperationKind, PeekAsk, RestoreAsk, TargetAsk};
+use api::{CloneAsk, InstanceKind, MomentAsk, Operation, OperationKind, PeekAsk, RestoreAsk};
 use vault::names::SourceName;
 
 use super::restore::{Restorer, known, live};
@@ -15,7 +15,7 @@ pub(crate) const PEEK_SECONDS: i64 = 60;
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: CloneAsk) -> Result<Operation> {
     let source = known(daemon, name).await?;
     let called = ask.name.clone().unwrap_or_else(|| format!("{name}-{}", short_id(daemon)));
-    let restore = RestoreAsk { port: ask.port, owner: ask.owner, ..at(ask.target, ask.before, ask.timeline) };
+    let restore = RestoreAsk { port: ask.port, owner: ask.owner, ..at(ask.moment) };
     let wanted = Wanted::below(daemon, &called, InstanceKind::Clone, &source, restore)?;
     let wanted = Wanted { ttl_seconds: ask.ttl_seconds, quota_bytes: ask.quota_bytes, ..wanted };
     open(daemon, OperationKind::Clone, &source, wanted).await
@@ -24,7 +24,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: CloneAsk) -> Result<
 pub(crate) async fn peek(daemon: &Daemon, name: &str, ask: PeekAsk) -> Result<Operation> {
     let source = known(daemon, name).await?;
     let called = format!("peek-{}", short_id(daemon));
-    let restore = RestoreAsk { owner: ask.owner, ..at(ask.target, ask.before, ask.timeline) };
+    let restore = RestoreAsk { owner: ask.owner, ..at(ask.moment) };
     let wanted = Wanted::below(daemon, &called, InstanceKind::Peek, &source, restore)?;
     let wanted = Wanted { ttl_seconds: Some(PEEK_SECONDS as u64), ..wanted };
     open(daemon, OperationKind::Peek, &source, wanted).await
@@ -54,11 +54,9 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str) -> Result<Operation> {
 }
 
 /// An ask for a moment; where it goes is filled in later.
-pub(crate) fn at(target: TargetAsk, before: bool, timeline: Option<u32>) -> RestoreAsk {
+pub(crate) fn at(moment: MomentAsk) -> RestoreAsk {
     RestoreAsk {
-        target,
-        before,
-        timeline,
+        moment,
         into: String::new(),
         port: None,
         delta: false,

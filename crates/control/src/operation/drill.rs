@@ -23,7 +23,7 @@ use crate::views;
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: DrillAsk) -> Result<Operation> {
     let source = known(daemon, name).await?;
     let checks = ChecksFile::parse(ask.checks.as_deref().unwrap_or_default())?;
-    let restore = RestoreAsk { owner: ask.owner, ..at(ask.target, ask.before, ask.timeline) };
+    let restore = RestoreAsk { owner: ask.owner, ..at(ask.moment) };
     let wanted = Wanted::below(daemon, &format!("drill-{}", short_id(daemon)), InstanceKind::Drill, &source, restore)?;
     let resolved = Restorer::of(daemon).resolve(&source, &wanted.ask, live(daemon, name)).await?;
     super::begin(daemon, OperationKind::Drill, Some(name), |daemon, watch| async move {

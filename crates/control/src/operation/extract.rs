@@ -28,7 +28,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Resul
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
     }
-    let restore = RestoreAsk { owner: ask.owner.clone(), ..at(ask.target.clone(), ask.before, ask.timeline) };
+    let restore = RestoreAsk { owner: ask.owner.clone(), ..at(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;
     let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, live(daemon, name)).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use api::{InstanceKind, MomentAsk, Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
 use engine::postgres::restore::{Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Request, Resolved, Target, resolve};
 use jiff::Timestamp;
@@ -38,8 +38,8 @@ impl Restorer {
 
     /// Resolves the target, or refuses; nothing is touched.
     pub(crate) async fn resolve(&self, source: &SourceName, ask: &RestoreAsk, live: Live) -> Result<Resolved> {
-        let request =
-            Request { target: target(&ask.target)?, exclusive: ask.before, timeline: ask.timeline, complete_at: live };
+        let MomentAsk { target: asked, before, timeline } = &ask.moment;
+        let request = Request { target: target(asked)?, exclusive: *before, timeline: *timeline, complete_at: live };
         Ok(resolve(&self.vault, source, &request).await?)
     }
 

@@ -56,6 +56,11 @@ impl Opened {
         self.process()?.status().ok()
     }
 
+    /// A detaching that did not come to its end: the files are in place, and something of the mount is left.
+    pub fn is_half_detached(&self) -> bool {
+        self.home.as_ref().is_some_and(|home| !home.join("skeleton").exists())
+    }
+
     pub fn standing(&self) -> Standing {
         let server_lives = self.instance.server_of(&self.local()).is_some();
         match self.process() {
@@ -134,7 +139,10 @@ impl Opened {
         }
         let (process, into) = (Process::of(&home), self.instance.data_directory.clone());
         blocking(move || {
-            process.unmount()?;
+            match skeleton.exists() {
+                true => process.unmount()?,
+                false => mount::session::clear(&into)?,
+            }
             // The folder under the mount is empty, so this is one step: before it nothing can be started there, after it everything.
             if skeleton.exists() {
                 fs::rename(&skeleton, &into).map_err(|e| Error::file("put in place", &into, e))?;
@@ -143,7 +151,10 @@ impl Opened {
                     .and_then(|folder| folder.sync_all())
                     .map_err(|e| Error::file("sync", parent, e))?;
             }
-            fs::remove_dir_all(&home).map_err(|e| Error::file("remove", &home, e))
+            match fs::remove_dir_all(&home) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &home, error)),
+                _ => Ok(()),
+            }
         })
         .await?;
         self.home = None;
