@@ -112,7 +112,7 @@ def mount_first_query(_):
         opening.measure("restore --open", open_restore)
         whole(begun[1])
         hydrated["open, until whole"].append(time.monotonic() - begun[0])
-        rekindle("detach", begun[1])
+        rekindle("detach", begun[1], "--yes")
         server(into, "-m", "fast", "stop")
         shutil.rmtree(into)
 
