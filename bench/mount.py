@@ -8,7 +8,7 @@ CLONES = 20
 READS = 5000
 PGBENCH_SECONDS = 15
 # Some segments of log, nearly all of it whole pages.
-MOMENT_TRANSACTIONS = 8_000
+MOMENT_TRANSACTIONS = 3_000
 
 
 def moment(name):

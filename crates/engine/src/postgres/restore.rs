@@ -367,16 +367,24 @@ async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()
     }
 }
 
+const LOOK_FOR_PROMOTION: Duration = Duration::from_millis(15);
+const PROMOTION_LOOKS: u32 = 30_000;
+/// A paused recovery looks only once a second whether it shall be promoted, unless it is told to go on; to pause again leaves it where it
+/// is (recoveryPausesHere in xlogrecovery.c). Should it have gone on in between, it ends all the same, with a checkpoint first.
+const WAKE: &str = "SELECT pg_wal_replay_resume(), pg_wal_replay_pause()";
+
 /// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
 async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved) -> Result<()> {
-    sql.value("SELECT pg_promote(true, 600)").await?;
-    let mut tries = 0;
+    sql.value("SELECT pg_promote(false)").await?;
+    let mut looks = 0;
     while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
-        tries += 1;
-        if tries > 6000 {
+        looks += 1;
+        if looks > PROMOTION_LOOKS {
             return Err(prepared.instance.failed("was not promoted in time"));
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(LOOK_FOR_PROMOTION).await;
+        // Refused when it has seen by itself that it shall end.
+        let _ = sql.value(WAKE).await;
     }
     config::take_recovery_out(prepared)?;
     config::let_others_in(prepared, resolved)?;

@@ -173,6 +173,11 @@ fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) 
         ("recovery_target_action", action.to_owned()),
         ("hot_standby", "on".to_owned()),
     ];
+    // Else the server begins with an fsync of every file of the mount. Nothing was written there but by us, and that is made durable
+    // before it is opened.
+    if prepared.mount.is_some() && resolved.info.major >= 14 {
+        settings.push(("recovery_init_sync_method", "syncfs".to_owned()));
+    }
     match resolved.stop {
         Stop::Immediate => settings.push(("recovery_target", "immediate".into())),
         Stop::Behind(lsn) => {
