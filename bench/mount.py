@@ -178,7 +178,7 @@ def mount_clones(_):
     rollup = pathlib.Path(f"/proc/{mount_process(home / 'mount')}/smaps_rollup").read_text()
     memory = {word: int(re.search(rf"^{word}:\s+(\d+)", rollup, re.M)[1]) / 1024 for word in ["Rss", "Pss", "Pss_Anon"]}
     words = ", ".join(f"{word} {value:.1f}" for word, value in memory.items())
-    figure(f"clone number {CLONES} of one point, extra disk", taken / 1e6, "MB", 50, None, "after two queries and 1001 updates; its folder")
+    figure(f"clone number {CLONES} of one point, extra disk", taken / 1e6, "MB", 50, None, "after two queries and 1001 updates; all of its mount's folder")
     figure(f"clone number {CLONES} of one point, extra memory", memory["Pss"], "MB", 30, None, f"its mount's process: {words} MB; no server counted")
     for number in range(1, CLONES + 1):
         rekindle("clone", "rm", f"clone-{number}", "--yes")
