@@ -27,6 +27,7 @@ test-matrix: setup ## all tests with every supported PostgreSQL
 bench: ## side by side with other tools; results in bench/out
 	scripts/setup bench
 	cargo build --release --locked
+	cargo build --release --locked -p mount --example terabyte
 	bench/run
 
 lint: ## licences, forbidden crates and sources of everything in the tree; known advisories when their list can be had

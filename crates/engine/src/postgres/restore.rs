@@ -373,9 +373,12 @@ async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()
     }
 }
 
+/// A paused recovery looks only once a second whether it shall be promoted, unless it is told to go on; to pause again leaves it where it
+/// is (recoveryPausesHere in xlogrecovery.c). Should it have gone on in between, it ends all the same, with a checkpoint first.
+const WAKE: &str = "SELECT pg_wal_replay_resume(), pg_wal_replay_pause()";
+
 /// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
 async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, purpose: Purpose) -> Result<()> {
-    // The server's own waiting looks ten times a second.
     sql.value("SELECT pg_promote(false)").await?;
     let (mut pause, mut waited) = (FIRST_LOOK, Duration::ZERO);
     while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
@@ -383,6 +386,8 @@ async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, pu
             return Err(prepared.instance.failed("was not promoted in time"));
         }
         tokio::time::sleep(pause).await;
+        // Refused when it has seen by itself that it shall end.
+        let _ = sql.value(WAKE).await;
         waited += pause;
         pause = (pause * 5 / 4).min(LAST_LOOK);
     }

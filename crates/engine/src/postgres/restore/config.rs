@@ -173,6 +173,7 @@ fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) 
         ("recovery_target_action", action.to_owned()),
         ("hot_standby", "on".to_owned()),
     ];
+    settings.extend(mount_settings(prepared, resolved.info.major));
     match resolved.stop {
         Stop::Immediate => settings.push(("recovery_target", "immediate".into())),
         Stop::Behind(lsn) => {
@@ -185,6 +186,14 @@ fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) 
         }
     }
     render(&settings)
+}
+
+/// On a mount a server begins with an fsync of every file, though nothing was written there but by us, and we make that durable before
+/// it is opened; and it asks for pages ahead that the log holds whole: they would be fetched for nothing.
+fn mount_settings(prepared: &Prepared, major: u32) -> Vec<(&'static str, String)> {
+    let settings = [(14, "recovery_init_sync_method", "syncfs"), (15, "recovery_prefetch", "off")];
+    let known = settings.into_iter().filter(|(since, ..)| prepared.mount.is_some() && major >= *since);
+    known.map(|(_, name, value)| (name, value.to_owned())).collect()
 }
 
 /// A hot standby must have at least the old server's limits (CheckRequiredParameterValues in xlogrecovery.c).
