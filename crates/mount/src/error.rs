@@ -55,6 +55,11 @@ impl Error {
         }
     }
 
+    /// Somebody stands in a tree that is to be unmounted.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Error::File { source, .. } if source.kind() == std::io::ErrorKind::ResourceBusy)
+    }
+
     /// What would make it right, where that can be said.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -106,14 +106,13 @@ impl Taken {
 }
 
 impl Presence {
-    /// A new record of nothing, durable.
+    /// A new record of nothing. Durable when its folder is.
     pub fn create(path: &Path, backup: &[u8; 32], words: u64) -> Result<Presence> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
         let file = file.map_err(|e| Error::file("make", path, e))?;
         let write = || {
             file.set_len(HEAD_LENGTH + words * 8)?;
-            file.write_all_at(&head(backup, words), 0)?;
-            file.sync_all()
+            file.write_all_at(&head(backup, words), 0)
         };
         write().map_err(|e| Error::file("write", path, e))?;
         Ok(Presence::new(file, words))

@@ -37,6 +37,8 @@ use crate::skeleton::{Fresh, Layout, Skeleton};
 /// An answer that takes longer is none. Unmounting makes everything durable first.
 const PATIENCE: Duration = Duration::from_secs(10);
 const UNMOUNT_PATIENCE: Duration = Duration::from_secs(600);
+const BUSY_LOOK_EVERY: Duration = Duration::from_millis(50);
+const BUSY_LOOKS: u32 = 60;
 /// How often a process that begins is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOG_BYTES_SHOWN: usize = 2000;
@@ -400,10 +402,21 @@ impl Serving {
     /// Durable first, so that a kill after the answer loses nothing.
     fn unmount(&self, session: &mut Session) -> Result<(), String> {
         self.fs.settle_all().map_err(|e| format!("it cannot be made durable: {e}"))?;
-        session.unmount().map_err(|e| match std::error::Error::source(&e) {
-            Some(why) => format!("{e}: {why}"),
-            None => e.to_string(),
-        })
+        let mut tries = 0;
+        loop {
+            match session.unmount() {
+                Ok(()) => return Ok(()),
+                // The last processes of a server that was stopped take a moment to go.
+                Err(error) if error.is_busy() && tries < BUSY_LOOKS => {
+                    tries += 1;
+                    std::thread::sleep(BUSY_LOOK_EVERY);
+                }
+                Err(error) => {
+                    let why = std::error::Error::source(&error).map_or(String::new(), |why| format!(": {why}"));
+                    return Err(format!("{error}{why}"));
+                }
+            }
+        }
     }
 
     fn milliseconds_since_failure(&self) -> Option<u64> {

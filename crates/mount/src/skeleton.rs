@@ -1,4 +1,4 @@
-//! The local folder of a mount: every folder, link and file of a backup, files sparse and of their right size, small ones filled.
+//! The local folder of a mount: every folder, link and file of a backup, all of them sparse and of their right size.
 //!
 //! ```text
 //!   HOME/skeleton/    the tree; becomes the plain directory when every page is present
@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,9 +23,6 @@ use crate::base::{Base, BaseFile, FileNumber};
 use crate::error::{Error, Result};
 use crate::fs::NUMBER_ATTRIBUTE;
 use crate::presence::Presence;
-
-/// Files up to this size are filled at once: they share extents with their neighbours, and a server opens nearly all of them.
-const SMALL_BYTES: u64 = 64 << 10;
 
 /// Where the backup's files come to lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,23 +105,15 @@ fn make(reader: Arc<BackupReader>, home: &Path, id: &[u8; 32], layout: &Layout, 
         fs::remove_dir_all(&root).map_err(|e| Error::file("remove the half-made", &root, e))?;
     }
     make_folder(&root, 0o700, owner)?;
-    let mut small: Vec<(PathBuf, FileNumber)> = Vec::new();
     let base = runtime.block_on(Base::load(reader, |entry, file| {
         let place = layout.place(&entry.path);
         let path = root.join(&*place);
         if let (Cow::Owned(_), Some(parent)) = (&place, path.parent().filter(|parent| !parent.exists())) {
             make_folder(parent, 0o700, owner)?;
         }
-        make_entry(&path, entry, file, owner)?;
-        if let Some(file) = file.filter(|file| file.size <= SMALL_BYTES) {
-            small.push((path, file.number));
-        }
-        Ok(())
+        make_entry(&path, entry, file, owner)
     }))?;
     let presence = Presence::create(&home.join("presence"), id, base.words())?;
-    for (path, number) in small {
-        fill(&base, &presence, &path, number)?;
-    }
     Ok(Skeleton { base, presence, root, fresh: Some(Fresh { home: home.to_owned(), id: *id }) })
 }
 
@@ -166,19 +155,6 @@ fn make_folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> Result<()> 
 fn give(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
     let Some((uid, gid)) = owner else { return Ok(()) };
     lchown(path, Some(uid), Some(gid)).map_err(|e| Error::file("change the owner of", path, e))
-}
-
-fn fill(base: &Base, presence: &Presence, path: &Path, number: FileNumber) -> Result<()> {
-    let Some(file) = base.file(number) else { return Ok(()) };
-    let data = OpenOptions::new().write(true).open(path).map_err(|e| Error::file("open", path, e))?;
-    for page in 0..file.pages() {
-        if let Some(found) = base.page(file, page)? {
-            data.write_all_at(found.bytes(), page * u64::from(file.page_size))
-                .map_err(|e| Error::file("write", path, e))?;
-        }
-        presence.set(file.bits, page);
-    }
-    Ok(())
 }
 
 fn put_marker(home: &Path, id: &[u8; 32]) -> Result<()> {
