@@ -348,9 +348,10 @@ impl Filesystem for Adapter {
         done(self.fs.allocate(handle.0, offset, length, mode), reply);
     }
 
-    /// The number of a file is ours; others there are none.
+    /// The number of a file is ours; others there are none. This error tells the kernel not to ask again, as it would before every
+    /// write; whoever asked gets EOPNOTSUPP of it.
     fn getxattr(&self, _req: &Request, _inode: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
-        reply.error(fuser::Errno::EOPNOTSUPP);
+        reply.error(fuser::Errno::ENOSYS);
     }
 
     fn listxattr(&self, _req: &Request, _inode: INodeNo, _size: u32, reply: ReplyXattr) {

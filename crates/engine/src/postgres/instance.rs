@@ -65,10 +65,18 @@ impl Instance {
 
     /// Stops it quickly and in order.
     pub async fn stop(&self) -> Result<()> {
+        let server = self.server_of(&self.data_directory);
         let mut command = self.command("pg_ctl")?;
         command.arg("stop").arg("--mode").arg("fast").arg("--wait").arg("--silent");
         let done = run(command).await?;
-        if done.success() { Ok(()) } else { Err(self.failed("did not stop")) }
+        if !done.success() {
+            return Err(self.failed("did not stop"));
+        }
+        // pg_ctl waits for the pid file to go; the process that removed it stands in the directory for a moment longer.
+        if let Some(server) = server {
+            wait_left(server).await;
+        }
+        Ok(())
     }
 
     fn command(&self, program: &str) -> Result<Command> {
@@ -193,6 +201,17 @@ pub(super) async fn wait_gone(local: &Path) {
             return;
         }
         tokio::time::sleep(LAST_LOOK).await;
+    }
+}
+
+/// Waits a while until a process that ends stands in no directory any more.
+async fn wait_left(pid: Pid) {
+    let stands_in = format!("/proc/{}/cwd", pid.as_raw_nonzero());
+    for _ in 0..GIVE_UP_AFTER_LOOKS {
+        if std::fs::read_link(&stands_in).is_err() {
+            return;
+        }
+        tokio::time::sleep(FIRST_LOOK).await;
     }
 }
 
