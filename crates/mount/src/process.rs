@@ -64,7 +64,7 @@ pub struct Order {
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
     Status,
-    /// Whether to stop fetching ahead.
+    /// Whether to stop fetching ahead. A mount that was just made waits to be told to go on.
     Pause(bool),
     Limit(u64),
     /// Makes everything durable, unmounts, and ends the process. A tree in use stays.
@@ -269,6 +269,8 @@ pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Res
     fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600))
         .map_err(|e| Error::file("set the mode of the socket in", home, e))?;
     runtime.spawn(unmount_when_told(home.to_owned()));
+    // Who makes a mount says when there is time for the rest: until then whoever opens it has the machine.
+    serving.hydration.paused.store(fresh.is_some(), Ordering::Relaxed);
     let at_work = serving.clone();
     let working = std::thread::spawn(move || at_work.work(fresh));
     tracing::info!(at = %order.at.display(), backup = order.backup, keep = order.keep, "mounted");

@@ -187,6 +187,7 @@ async fn fill_and_start(
         open(&mut sql, prepared, resolved, request.purpose).await?;
     }
     sql.close().await;
+    mounted::go_on(prepared).await?;
     Ok((totals, verified))
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mount::process::{Order, Process};
+use mount::process::{Ask, Order, Process};
 use mount::skeleton::Layout;
 use vault::backup::restore::RestoreTotals;
 use vault::backup::tree::Progress;
@@ -121,6 +121,11 @@ pub(super) async fn wait_durable(prepared: &Prepared) -> Result<()> {
     let process = Process::of(&mount.home);
     let waited = tokio::task::spawn_blocking(move || process.wait_durable()).await;
     Ok(waited.map_err(|e| vault::Error::Internal(e.to_string()))??)
+}
+
+/// The server is open: now there is time for what nobody has asked for.
+pub(super) async fn go_on(prepared: &Prepared) -> Result<()> {
+    prepared.opened().tell(Ask::Pause(false)).await
 }
 
 /// What there is; nothing of it was written.
