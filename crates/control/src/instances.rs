@@ -292,6 +292,8 @@ pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
 pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<InstanceView> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
     ready(&row)?.start(&daemon.host.program).await?;
+    // Whoever starts it has seen what it had.
+    row.trouble = None;
     set_phase(daemon, &mut row, InstancePhase::Open).await?;
     view::one(daemon, name).await
 }

@@ -42,6 +42,10 @@ const BUSY_LOOKS: u32 = 60;
 /// How often a process that begins is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOG_BYTES_SHOWN: usize = 2000;
+const WHOLE: &str = "whole";
+/// Who looks whether a process lives has its lock for a moment.
+const LOCK_TRIES: u32 = 100;
+const LOCK_TRY_EVERY: Duration = Duration::from_millis(5);
 
 /// What a process serves. `vault` says how to open the vault, in the words of whoever runs the process; no secret stands in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +86,6 @@ enum Answer {
 /// How a mount stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    pub pid: u32,
     /// Bytes of all files of the backup.
     pub bytes_total: u64,
     /// Bytes of them that are in the skeleton.
@@ -169,6 +172,16 @@ impl Process {
         command.arg("mount-serve").arg(&self.home).current_dir("/").process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).envs(session::ENVIRONMENT);
         command.spawn().map_err(|e| Error::file("run", program, e))
+    }
+
+    /// The local tree; becomes the plain directory.
+    pub fn skeleton(&self) -> PathBuf {
+        self.home.join("skeleton")
+    }
+
+    /// Whether every page is present and durable.
+    pub fn is_whole(&self) -> bool {
+        self.home.join(WHOLE).exists()
     }
 
     /// Whether the process lives.
@@ -286,11 +299,14 @@ pub fn serve(vault: &Vault, home: &Path, order: &Order, runtime: &Handle) -> Res
 fn take_lock(home: &Path) -> Result<File> {
     let path = home.join("lock");
     let file = File::create(&path).map_err(|e| Error::file("make", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Served { home: home.display().to_string() }),
-        Err(fs::TryLockError::Error(e)) => Err(Error::file("lock", &path, e)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRY_EVERY),
+            Err(fs::TryLockError::Error(e)) => return Err(Error::file("lock", &path, e)),
+        }
     }
+    Err(Error::Served { home: home.display().to_string() })
 }
 
 /// The host goes down, or somebody ends us by hand: as if we were asked.
@@ -330,7 +346,7 @@ impl Serving {
     }
 
     fn is_whole(&self) -> bool {
-        self.home.join("whole").exists()
+        Process::of(&self.home).is_whole()
     }
 
     /// What is done beside: what was made becomes durable, then what is missing is brought in.
@@ -356,7 +372,7 @@ impl Serving {
     fn bring_in(&self) {
         let done = hydrate(&self.fs, &self.hydration, self.vault.env());
         let done = done.map_err(|e| e.to_string()).and_then(|whole| {
-            let put = || File::create(self.home.join("whole"))?.sync_all().and(File::open(&self.home)?.sync_all());
+            let put = || File::create(self.home.join(WHOLE))?.sync_all().and(File::open(&self.home)?.sync_all());
             if whole { put().map_err(|e: std::io::Error| e.to_string()) } else { Ok(()) }
         });
         if let Err(what) = done {
@@ -432,7 +448,6 @@ impl Serving {
 
     fn status(&self) -> Status {
         let mut status = Status {
-            pid: std::process::id(),
             durable: self.durable.load(Ordering::Relaxed),
             whole: self.is_whole(),
             paused: self.hydration.paused.load(Ordering::Relaxed),

@@ -14,7 +14,7 @@ pub fn all(views: &[InstanceView], view: &View) -> String {
 
 /// One line, and what somebody should know below it.
 pub fn line(one: &InstanceView, width: usize, view: &View) -> String {
-    let kind = kind(one.kind);
+    let kind = format!("{:?}", one.kind).to_lowercase();
     let mut parts = vec![format!("{kind} of {}", one.source), one.standing.clone()];
     parts.extend(
         one.report
@@ -78,14 +78,4 @@ fn present(mount: &MountView) -> String {
         _ => String::new(),
     };
     format!("{percent:.0} % of {} present{eta}", units::bytes(mount.bytes_total))
-}
-
-fn kind(kind: InstanceKind) -> &'static str {
-    match kind {
-        InstanceKind::Clone => "clone",
-        InstanceKind::Peek => "peek",
-        InstanceKind::Drill => "drill",
-        InstanceKind::Extract => "extract",
-        InstanceKind::Restore => "restore",
-    }
 }

@@ -46,7 +46,17 @@ impl House {
         House { folder, server, daemon: None, before: vec![], variables, vault, init_words, program, user: None }
     }
 
-    pub(crate) fn on_s3(&mut self, s3: &testkit::s3::Server) {
+    /// The same as `new`, its vault in a bucket.
+    pub(crate) fn in_bucket(server: Server, s3: &testkit::s3::Server) -> House {
+        let mut house = House::bare(server);
+        house.on_s3(s3);
+        house.init();
+        house.start_daemon();
+        house.protect();
+        house
+    }
+
+    fn on_s3(&mut self, s3: &testkit::s3::Server) {
         self.vault = format!("s3://{}/house", s3.bucket());
         let words = ["--s3-endpoint", &s3.endpoint(), "--s3-region", "us-east-1", "--s3-path-style", "--s3-allow-http"];
         self.init_words = words.iter().map(|word| (*word).to_owned()).collect();

@@ -31,11 +31,7 @@ fn tablespaces_lie_inside_what_is_opened() {
 async fn clones_and_peeks_read_from_s3() {
     let s3 = testkit::s3::Server::start().await;
     tokio::task::block_in_place(|| {
-        let mut house = House::bare(server(15));
-        house.on_s3(&s3);
-        house.init();
-        house.start_daemon();
-        house.protect();
+        let house = House::in_bucket(server(15), &s3);
         house.server.sql(
             "postgres",
             "CREATE TABLE orders AS SELECT n, repeat('x', 200) AS text FROM generate_series(1, 20000) n",
@@ -157,32 +153,10 @@ fn traffic_while_files_are_fetched() {
             assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
         };
         let (host, port) = (house.server.socket_dir(), house.server.port().to_string());
-        succeeds(program("pgbench").args([
-            "-i",
-            "-q",
-            "-s",
-            "5",
-            "-U",
-            "postgres",
-            "-h",
-            text(&host),
-            "-p",
-            &port,
-            "postgres",
-        ]));
+        let to = ["-U", "postgres", "-h", text(&host), "-p", &port, "postgres"];
+        succeeds(program("pgbench").args(["-i", "-q", "-s", "5"]).args(to));
         house.ok(&["backup", "shop"]);
-        succeeds(program("pgbench").args([
-            "-n",
-            "-T",
-            "2",
-            "-U",
-            "postgres",
-            "-h",
-            text(&host),
-            "-p",
-            &port,
-            "postgres",
-        ]));
+        succeeds(program("pgbench").args(["-n", "-T", "2"]).args(to));
         house.caught_up();
         let restored = house.restore("back", &["--to", "latest", "--open", "--limit", "10MB"]);
         let name = restored.report["instance"].as_str().unwrap();

@@ -75,11 +75,7 @@ fn every_way_into_the_vault_recovers() {
 async fn everything_works_on_s3() {
     let s3 = testkit::s3::Server::start().await;
     tokio::task::block_in_place(|| {
-        let mut house = House::bare(server(15));
-        house.on_s3(&s3);
-        house.init();
-        house.start_daemon();
-        house.protect();
+        let mut house = House::in_bucket(server(15), &s3);
         house.server.sql("postgres", "CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 1000) g");
         house.ok(&["backup", "shop"]);
         house.server.sql("postgres", "INSERT INTO t VALUES (0)");

@@ -94,6 +94,9 @@ async fn look(daemon: &Daemon, row: InstanceRow, closely: bool) {
 
 async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result<()> {
     let now = daemon.host.env.now();
+    if !may_try(row, now) {
+        return Ok(());
+    }
     let expired = row.expires.as_deref().and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at <= now);
     if expired {
         tracing::info!(instance = row.name, kind = row.kind, "has expired, and is removed");
@@ -124,14 +127,12 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result
             bring_up(daemon, row, &opened, Standing::MountLost).await
         }
         Standing::Stopped if is_open => stopped_by_somebody(daemon, row).await,
-        Standing::Crashed | Standing::MountLost if is_open && may_try(row, now) => {
-            bring_up(daemon, row, &opened, standing).await
-        }
+        Standing::Crashed | Standing::MountLost if is_open => bring_up(daemon, row, &opened, standing).await,
         _ => Ok(()),
     }
 }
 
-/// One that did not start is left alone for a while.
+/// What failed is left alone for a while.
 fn may_try(row: &InstanceRow, now: Timestamp) -> bool {
     let last = row.trouble.as_deref().and_then(|text| serde_json::from_str::<Trouble>(text).ok());
     last.is_none_or(|last| last.kind != NOT_STARTED || now.duration_since(last.at) > LEFT_ALONE)
@@ -154,8 +155,7 @@ async fn failing(daemon: &Daemon, row: &InstanceRow, opened: &Opened) -> Result<
 
 /// A restore of which nothing is missing.
 fn is_whole(row: &InstanceRow, opened: &Opened) -> bool {
-    let whole = || opened.home.as_ref().is_some_and(|home| home.join("whole").exists());
-    row.kind == kind_name(InstanceKind::Restore) && whole()
+    row.kind == kind_name(InstanceKind::Restore) && opened.is_whole()
 }
 
 /// Whoever stopped the server by its own means meant it.

@@ -79,8 +79,6 @@ pub struct Extracted {
     pub roles_created: Vec<String>,
     /// What the server objected to without losing anything.
     pub harmless: Vec<String>,
-    /// Empty: what is lost is an error. Kept so that a report says it.
-    pub lost: Vec<String>,
     /// What was left out on purpose, each with the reason or the statement that adds it.
     pub left_out: Vec<String>,
     pub durations: Durations,
@@ -113,7 +111,6 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         bytes,
         roles_created: roles.created,
         harmless: outcome.harmless,
-        lost: Vec::new(),
         left_out,
         durations: watch.finish(),
     })

@@ -45,10 +45,7 @@ impl Opened {
 
     /// The data directory's files as they lie locally, also when nothing is mounted.
     fn local(&self) -> PathBuf {
-        match &self.home {
-            Some(home) => home.join("skeleton"),
-            None => self.instance.data_directory.clone(),
-        }
+        self.process().map_or_else(|| self.instance.data_directory.clone(), |process| process.skeleton())
     }
 
     /// How much of the files is here; nothing for a plain directory.
@@ -58,7 +55,12 @@ impl Opened {
 
     /// A detaching that did not come to its end: the files are in place, and something of the mount is left.
     pub fn is_half_detached(&self) -> bool {
-        self.home.as_ref().is_some_and(|home| !home.join("skeleton").exists())
+        self.process().is_some_and(|process| !process.skeleton().exists())
+    }
+
+    /// A mount of which nothing is missing.
+    pub fn is_whole(&self) -> bool {
+        self.process().is_some_and(|process| process.is_whole())
     }
 
     pub fn standing(&self) -> Standing {
@@ -128,16 +130,16 @@ impl Opened {
     /// Turns the mount into the plain directory. The server must be stopped and everything present; after a crash it can be done again.
     pub async fn detach(&mut self) -> Result<()> {
         let Some(home) = self.home.clone() else { return Ok(()) };
-        let skeleton = home.join("skeleton");
+        let (process, into) = (Process::of(&home), self.instance.data_directory.clone());
+        let skeleton = process.skeleton();
         if skeleton.exists() {
-            if !home.join("whole").exists() {
+            if !process.is_whole() {
                 return Err(self.refused("not everything of it is present yet"));
             }
             if self.instance.server_of(&skeleton).is_some() {
                 return Err(self.refused("its server still runs"));
             }
         }
-        let (process, into) = (Process::of(&home), self.instance.data_directory.clone());
         blocking(move || {
             match skeleton.exists() {
                 true => process.unmount()?,
@@ -188,7 +190,7 @@ pub async fn take_away(name: &str, into: &Path, home: &Path) -> Result<()> {
     if Order::read(home).map_or(true, |order| order.name != name) {
         return Ok(());
     }
-    let local = home.join("skeleton");
+    let local = Process::of(home).skeleton();
     if let Some(pid) = server_in(&local, into) {
         kill_server(pid, &local, into).await?;
     }

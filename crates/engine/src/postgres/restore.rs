@@ -46,8 +46,7 @@ pub use mounted::MountAsk;
 pub use super::stopwatch::{Durations, Steps};
 
 /// What the restored cluster is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// It takes the place of the old one some day: its own settings, all of it looked at.
     Restore,

