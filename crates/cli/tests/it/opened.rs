@@ -189,7 +189,9 @@ fn a_detaching_that_was_cut_short_comes_to_its_end() {
         kill(mount);
         assert!(wait_until(PATIENCE, || !Path::new(&format!("/proc/{mount}/fd/0")).exists()));
         let (back, home) = (house.path("back"), house.path("back.rekindle"));
-        assert!(std::process::Command::new("umount").arg(&back).status().unwrap().success());
+        // The last process of the server stands there for a moment longer.
+        let unmounted = || std::process::Command::new("umount").arg(&back).status().unwrap().success();
+        assert!(wait_until(PATIENCE, unmounted), "it cannot be unmounted");
         if cut > 0 {
             std::fs::rename(home.join("skeleton"), &back).unwrap();
         }
