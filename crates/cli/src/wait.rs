@@ -12,7 +12,7 @@ use crate::show::status;
 use crate::surroundings::Surroundings;
 use crate::terminal::Block;
 
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Returns what the operation resulted in.
 pub async fn until_over(around: &Surroundings, client: &Client, begun: Operation) -> Result<Value, Failure> {

@@ -15,7 +15,7 @@ use vault::env::Env;
 use crate::error::Error;
 use crate::fs::{Answer, BaseFileNode, Fs};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Mutex, thread};
+use crate::sync::{Mutex, mpsc, thread};
 
 /// Pieces that are filled side by side.
 const WORKERS: usize = 2;
@@ -111,26 +111,15 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
     let fresh = files.iter().flat_map(|file| pieces(fs, file));
     let pieces = Mutex::new(Pieces { fresh, failed: VecDeque::new() });
     let begun = env.monotonic();
-    let work = || {
-        let mut filler = fs.filler(Arc::default());
-        let mut from = begun;
-        loop {
-            let Some((file, pages)) = next(&pieces) else { return true };
-            if !hydration.go_on(env, begun, from) {
-                return false;
-            }
-            match fs.fill(file, pages.clone(), &mut filler) {
-                Ok((pages, bytes)) if hydration.succeeded(pages, bytes) => settle(fs),
-                Ok(_) => {}
-                Err(error) => {
-                    pieces.lock().unwrap_or_else(PoisonError::into_inner).failed.push_back((file, pages));
-                    from = env.monotonic() + hydration.failed(&error);
-                }
-            }
-        }
-    };
+    let work = Work { fs, hydration, env, begun, pieces: &pieces };
     let done = thread::scope(|scope| {
-        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        let (written, pushed) = mpsc::channel();
+        // The disk writes while the next is decoded; else all of it waits for the end.
+        scope.spawn(move || pushed.iter().for_each(|file| fs.push_out(file)));
+        let senders: Vec<_> = (0..WORKERS).map(|_| written.clone()).collect();
+        drop(written);
+        let work = &work;
+        let workers: Vec<_> = senders.into_iter().map(|written| scope.spawn(move || work.run(&written))).collect();
         let ends = workers.into_iter().map(|worker| worker.join().map_err(|_| Errno::IO));
         ends.collect::<Answer<Vec<bool>>>().map(|ends| ends.into_iter().all(|whole| whole))
     });
@@ -139,6 +128,42 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
     fs.let_go_of(files);
     fs.settle_all()?;
     done
+}
+
+/// What a worker works with.
+struct Work<'f, 'p, I: Iterator<Item = Piece<'f>>> {
+    fs: &'f Fs,
+    hydration: &'p Hydration,
+    env: &'p Env,
+    begun: Duration,
+    pieces: &'p Mutex<Pieces<'f, I>>,
+}
+
+impl<'f, I: Iterator<Item = Piece<'f>>> Work<'f, '_, I> {
+    /// Brings in one piece after the other. Returns whether it came to the end.
+    fn run(&self, written: &mpsc::Sender<&'f BaseFileNode>) -> bool {
+        let Work { fs, hydration, .. } = self;
+        let mut filler = fs.filler(Arc::default());
+        let mut from = self.begun;
+        loop {
+            let Some((file, pages)) = next(self.pieces) else { return true };
+            if !hydration.go_on(self.env, self.begun, from) {
+                return false;
+            }
+            match fs.fill(file, pages.clone(), &mut filler) {
+                Ok((pages, bytes)) => {
+                    let _ = if bytes > 0 { written.send(file) } else { Ok(()) };
+                    if hydration.succeeded(pages, bytes) {
+                        settle(fs);
+                    }
+                }
+                Err(error) => {
+                    self.pieces.lock().unwrap_or_else(PoisonError::into_inner).failed.push_back((file, pages));
+                    from = self.env.monotonic() + hydration.failed(&error);
+                }
+            }
+        }
+    }
 }
 
 /// Not the end of it when it fails: it is done again, and at the end it must succeed.

@@ -3,12 +3,12 @@
 
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, atomic},
+    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, atomic, mpsc},
     thread,
 };
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, atomic},
+    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, atomic, mpsc},
     thread,
 };
 

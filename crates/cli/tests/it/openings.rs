@@ -1,5 +1,8 @@
 //! What openings meet: tablespaces, stores in a network, hosts without FUSE, expiry, limits of time and space, wrong words, crowds.
 
+use std::net::TcpListener;
+use std::path::Path;
+
 use serde_json::Value;
 use testkit::postgres::wait_until;
 
@@ -199,6 +202,51 @@ fn a_crowd_of_clones() {
         house.ok(&["clone", "rm", &name(n), "--yes"]);
     }
     assert_eq!(std::fs::read_dir(house.path("data.instances")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_port_that_another_has() {
+    let house = house(15);
+    let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "first"]);
+    let port = view["port"].to_string();
+    let asked = ["clone", "shop", "--to", "latest", "--name", "second", "--port", &port];
+    assert_eq!(house.refused(&asked), (4, "RK-2071".into()));
+    house.ok(&["clone", "stop", "first"]);
+    let taken = TcpListener::bind(("127.0.0.1", port.parse().unwrap())).unwrap();
+    assert_eq!(house.refused(&["clone", "start", "first"]), (4, "RK-2071".into()));
+    drop(taken);
+    assert_eq!(house.ok(&["clone", "start", "first"])["port"].to_string(), port);
+}
+
+/// A port that was chosen is taken before the server begins.
+#[test]
+fn a_port_that_is_lost_is_chosen_again() {
+    let house = house(15);
+    let lost = (0..10).any(|round| {
+        let name = format!("clone-{round}");
+        let conf = house.path("data.instances").join(&name).join("data/rekindle.conf");
+        let (over, house) = (std::sync::atomic::AtomicBool::new(false), &house);
+        std::thread::scope(|scope| {
+            let thief = scope.spawn(|| take_port(&conf, &over));
+            let view = house.ok(&["clone", "shop", "--to", "latest", "--name", &name]);
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(sql(house, &view, "SELECT count(*) FROM orders"), "20001");
+            let taken = thief.join().unwrap();
+            taken.inspect(|taken| assert_ne!(view["port"], taken.local_addr().unwrap().port())).is_some()
+        })
+    });
+    assert!(lost, "the servers were quicker each time");
+}
+
+fn take_port(conf: &Path, over: &std::sync::atomic::AtomicBool) -> Option<TcpListener> {
+    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+        let text = std::fs::read_to_string(conf).unwrap_or_default();
+        let port = text.lines().find_map(|line| line.strip_prefix("port = '")?.strip_suffix('\'')?.parse::<u16>().ok());
+        if let Some(port) = port {
+            return TcpListener::bind(("127.0.0.1", port)).ok();
+        }
+    }
+    None
 }
 
 #[test]

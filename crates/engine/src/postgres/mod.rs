@@ -14,6 +14,7 @@ pub mod lineage;
 pub mod lsn;
 pub mod opened;
 pub mod owner;
+mod ports;
 mod program;
 mod quote;
 pub mod receive;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control_file::{self, ControlFile, State};
 use super::instance::{Instance, kill_server, server_in, wait_gone};
+use super::ports;
 use crate::error::{Error, Result};
 
 /// See the head of this file.
@@ -92,6 +93,7 @@ impl Opened {
         }
         if self.instance.server_of(&self.local()).is_none() {
             wait_gone(&self.local()).await;
+            ports::must_be_free(self.instance.port)?;
             self.instance.start().await?;
         }
         self.instance.wait_connectable(|| Ok(())).await?.close().await;

@@ -8,9 +8,9 @@
 //! - Recovery pauses at the target. Only after the reached point was compared with the asked one, and the data looked at, is
 //!   the server promoted and opened to others; until then only its owner can reach its socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use vault::Vault;
 use vault::backup::read::BackupReader;
 use vault::backup::restore::{RestoreOptions, RestoreTotals, restore_tree};
 use vault::backup::tree::Progress;
+use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
 use super::binaries::Binaries;
@@ -27,6 +28,7 @@ use super::instance::Instance;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
 use super::owner::{self, User};
+use super::ports;
 use super::stopwatch::Stopwatch;
 use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
@@ -56,6 +58,13 @@ pub enum Purpose {
     Peek,
     /// To prove that it can be done, or to take something out; thrown away after.
     Drill,
+}
+
+impl Purpose {
+    /// Gone before the next power cut matters, and reached through its socket alone.
+    pub(crate) fn is_fleeting(self) -> bool {
+        matches!(self, Purpose::Peek | Purpose::Drill)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -123,13 +132,14 @@ pub async fn restore(
 ) -> Result<Restored> {
     let mut watch = Stopwatch::start(vault.env(), steps);
     watch.step("preflight");
-    let prepared = prepare(vault, source, resolved, request).await?;
-    let done = bring_back(vault, source, resolved, request, &prepared, progress, &mut watch).await;
+    let mut prepared = prepare(vault, source, resolved, request).await?;
+    let done = bring_back(vault, source, resolved, request, &mut prepared, progress, &mut watch).await;
     if done.is_err() {
         prepared.take_away().await;
     }
     let (totals, verified) = done?;
     folder::mark_complete(&prepared)?;
+    prepared.make_durable(request.purpose).await?;
     Ok(restored(source, resolved, request, &prepared, totals, verified, progress, watch.finish()))
 }
 
@@ -138,15 +148,23 @@ async fn bring_back(
     source: &SourceName,
     resolved: &Resolved,
     request: &RestoreRequest,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     progress: &Arc<Progress>,
     watch: &mut Stopwatch<'_>,
 ) -> Result<(RestoreTotals, Verified)> {
-    if let Some(mount) = &prepared.mount {
-        watch.step("mount");
-        mounted::begin(mount, prepared, resolved, request, progress).await?;
-    }
-    let mut fetch = Fetch::begin(vault, source, resolved, prepared).await?;
+    let log = LogIndex::load(vault, source);
+    let log = match &prepared.mount {
+        None => log.await?,
+        Some(mount) => {
+            watch.step("mount");
+            tokio::try_join!(
+                async { log.await.map_err(Error::from) },
+                mounted::begin(mount, prepared, resolved, request, progress)
+            )?
+            .0
+        }
+    };
+    let mut fetch = Fetch::begin(log, resolved, prepared).await;
     let done = fill_and_start(resolved, request, prepared, &mut fetch, progress, watch).await;
     fetch.stop().await;
     done
@@ -155,7 +173,7 @@ async fn bring_back(
 async fn fill_and_start(
     resolved: &Resolved,
     request: &RestoreRequest,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     fetch: &mut Fetch,
     progress: &Arc<Progress>,
     watch: &mut Stopwatch<'_>,
@@ -178,35 +196,46 @@ async fn fill_and_start(
     folder::place_tail(prepared).await?;
     watch.step("replay");
     fetch.answer()?;
-    let mut sql = replay(prepared, resolved, fetch, progress).await?;
-    let verified = look(&mut sql, prepared, resolved, request.purpose, watch).await?;
-    if request.purpose != Purpose::Peek {
-        watch.step("open");
-        mounted::wait_durable(prepared).await?;
-        open(&mut sql, prepared, resolved, request.purpose).await?;
-    }
+    let mut sql = replay(prepared, resolved, request, fetch, progress).await?;
+    let verified = look_and_open(&mut sql, prepared, resolved, request.purpose, watch).await?;
     sql.close().await;
     mounted::go_on(prepared).await?;
     Ok((totals, verified))
 }
 
-/// A copy that shall replace the old cluster is read to the end. A mount would have to be fetched whole for it; a drill reads all in
-/// its own time, and who peeks wants an answer.
-async fn look(
+/// What shall replace the old cluster is looked at before it is opened, and a copy is read to the end; a mount would have to be fetched
+/// whole for that. A clone is looked at while it opens: nobody depends on it. A drill reads all in its own time, and who peeks wants
+/// an answer.
+async fn look_and_open(
     sql: &mut Connection,
     prepared: &Prepared,
     resolved: &Resolved,
     purpose: Purpose,
     watch: &mut Stopwatch<'_>,
 ) -> Result<Verified> {
-    if matches!(purpose, Purpose::Peek | Purpose::Drill) {
-        return Ok(Verified::default());
+    let (instance, info) = (&prepared.instance, &resolved.info);
+    if prepared.mount.is_some() && purpose == Purpose::Clone {
+        watch.step("open");
+        let mut second = instance.connect("postgres").await?;
+        let looking = verify::look(&mut second, instance, info);
+        let verified = tokio::try_join!(looking, open(sql, prepared, resolved, purpose))?.0;
+        second.close().await;
+        return Ok(verified);
     }
-    watch.step("verify");
-    match prepared.mount {
-        None => verify::verify(sql, &prepared.instance, &resolved.info).await,
-        Some(_) => verify::look(sql, &prepared.instance, &resolved.info).await,
-    }
+    let verified = match (&prepared.mount, purpose) {
+        (_, Purpose::Peek) => return Ok(Verified::default()),
+        (_, Purpose::Drill) => Verified::default(),
+        (mount, _) => {
+            watch.step("verify");
+            match mount {
+                None => verify::verify(sql, instance, info).await?,
+                Some(_) => tokio::try_join!(verify::look(sql, instance, info), prepared.make_durable(purpose))?.0,
+            }
+        }
+    };
+    watch.step("open");
+    open(sql, prepared, resolved, purpose).await?;
+    Ok(verified)
 }
 
 /// Everything that was decided before the first write.
@@ -223,9 +252,32 @@ pub(crate) struct Prepared {
     pub(crate) mount: Option<MountAsk>,
     /// Why they do not, where that was asked for.
     pub(crate) not_mounted: Option<String>,
+    /// Written into a mount and not durable yet.
+    later: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Prepared {
+    /// Writes a small file whole. On a mount it becomes durable later, see `make_durable`.
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.into.join(name);
+        if self.mount.is_none() {
+            return folder::put_file(&path, bytes, self.owner);
+        }
+        folder::put_file_softly(&path, bytes, self.owner)?;
+        self.later.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+        Ok(())
+    }
+
+    /// Before anybody relies on what is there: the mount's files, and what was written into it.
+    async fn make_durable(&self, purpose: Purpose) -> Result<()> {
+        if purpose.is_fleeting() {
+            return Ok(());
+        }
+        let files = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
+        folder::sync_files(&files)?;
+        mounted::wait_durable(self).await
+    }
+
     fn opened(&self) -> Opened {
         Opened { instance: self.instance.clone(), home: self.mount.as_ref().map(|mount| mount.home.clone()) }
     }
@@ -251,6 +303,11 @@ async fn prepare(
 ) -> Result<Prepared> {
     let binaries = Binaries::find(resolved.info.major, &request.binaries).await?;
     let owner = owner_for(resolved, request)?;
+    let port = match request.port {
+        Some(port) if request.start => ports::must_be_free(port).map(|()| port)?,
+        Some(port) => port,
+        None => ports::choose(vault.env())?,
+    };
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
     let (mount, not_mounted) = mounted::choose(request)?;
     let (into, tablespaces) = match &mount {
@@ -267,12 +324,13 @@ async fn prepare(
     let instance = Instance {
         data_directory: into.clone(),
         binaries,
-        port: request.port.map_or_else(free_port, Ok)?,
+        port,
         socket_folder,
         run_as: owner,
         superuser: resolved.info.superuser.clone(),
     };
-    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket, mount, not_mounted })
+    let later = Mutex::default();
+    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket, mount, not_mounted, later })
 }
 
 /// Servers refuse to run as root, so as root the files get an owner; otherwise they are ours.
@@ -296,12 +354,6 @@ fn owner_for(resolved: &Resolved, request: &RestoreRequest) -> Result<Option<Use
     }
 }
 
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
-    let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
-    port.map_err(|e| Error::file("find", Path::new("a free port"), e))
-}
-
 async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &Arc<Progress>) -> Result<RestoreTotals> {
     let (reader, into, tablespaces) = (prepared.reader.clone(), prepared.into.clone(), prepared.tablespaces.clone());
     let owner = prepared.owner.map(|user| (user.uid, user.gid));
@@ -318,14 +370,16 @@ async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &A
 }
 
 /// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
-async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progress: &Progress) -> Result<Connection> {
-    let instance = &prepared.instance;
-    instance.start().await?;
+async fn replay(
+    prepared: &mut Prepared,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    fetch: &Fetch,
+    progress: &Progress,
+) -> Result<Connection> {
     let alive = || fetch.failure().map_or(Ok(()), Err).and_then(|()| Ok(progress.check()?));
-    let mut sql = match instance.wait_connectable(alive).await {
-        Ok(sql) => sql,
-        Err(error) => return Err(fetch.failure().unwrap_or(error)),
-    };
+    let mut sql = start(prepared, request, &alive).await.map_err(|error| fetch.failure().unwrap_or(error))?;
+    let instance = &prepared.instance;
     let mut pause = FIRST_LOOK;
     loop {
         alive()?;
@@ -351,6 +405,27 @@ async fn replay(prepared: &Prepared, resolved: &Resolved, fetch: &Fetch, progres
     Ok(sql)
 }
 
+/// Between the choice of a port and the server's start another may take it: then the server ends before it has touched anything, and
+/// is started again at another. A port that was asked for is not changed.
+async fn start(
+    prepared: &mut Prepared,
+    request: &RestoreRequest,
+    alive: &impl Fn() -> Result<()>,
+) -> Result<Connection> {
+    for _ in 1..PORTS_TRIED {
+        prepared.instance.start().await?;
+        match prepared.instance.wait_connectable(alive).await {
+            Err(Error::Instance { .. }) if request.port.is_none() && !ports::is_free(prepared.instance.port) => {}
+            other => return other,
+        }
+        prepared.instance.port = ports::choose(prepared.reader.vault().env())?;
+        config::write_own(prepared, request)?;
+    }
+    prepared.instance.start().await?;
+    prepared.instance.wait_connectable(alive).await
+}
+
+const PORTS_TRIED: u32 = 5;
 /// A look costs the replay a moment, a pause not seen costs the restore this much at most: little where little was replayed.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(100);
@@ -375,10 +450,11 @@ async fn compare_reached(sql: &mut Connection, resolved: &Resolved) -> Result<()
 
 /// A paused recovery looks only once a second whether it shall be promoted, unless it is told to go on; to pause again leaves it where it
 /// is (recoveryPausesHere in xlogrecovery.c). Should it have gone on in between, it ends all the same, with a checkpoint first.
-const WAKE: &str = "SELECT pg_wal_replay_resume(), pg_wal_replay_pause()";
+const WAKE: &str = "DO $$ BEGIN PERFORM pg_wal_replay_resume(); PERFORM pg_wal_replay_pause(); EXCEPTION WHEN OTHERS THEN NULL; END $$";
 
 /// Promotes, takes our recovery settings out, and lets others in as the cluster's own pg_hba.conf says.
 async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, purpose: Purpose) -> Result<()> {
+    prepared.make_durable(purpose).await?;
     sql.value("SELECT pg_promote(false)").await?;
     let (mut pause, mut waited) = (FIRST_LOOK, Duration::ZERO);
     while sql.value("SELECT pg_is_in_recovery()").await?.as_deref() != Some("f") {
@@ -386,8 +462,7 @@ async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, pu
             return Err(prepared.instance.failed("was not promoted in time"));
         }
         tokio::time::sleep(pause).await;
-        // Refused when it has seen by itself that it shall end.
-        let _ = sql.value(WAKE).await;
+        sql.query(WAKE).await?;
         waited += pause;
         pause = (pause * 5 / 4).min(LAST_LOOK);
     }

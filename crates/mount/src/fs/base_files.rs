@@ -118,6 +118,12 @@ impl Fs {
         Ok((absent.len() as u64, absent.len() as u64 * page_size as u64))
     }
 
+    /// Lets the disk begin with what was brought into a file; whether it was written is seen when it is made durable.
+    pub(crate) fn push_out(&self, file: &BaseFileNode) {
+        let data = file.base().and_then(|base| base.data(&file.node));
+        let _ = data.map(crate::sync::fsync);
+    }
+
     /// Makes durable what is there of all files, and the record of it.
     pub fn settle_all(&self) -> Answer<()> {
         let taken = self.presence.take_all();

@@ -7,7 +7,6 @@ use std::fs;
 use std::path::Path;
 
 use super::fetch::restore_command;
-use super::folder::put_file;
 use super::{Prepared, Purpose, RestoreRequest};
 use crate::error::{Error, Result};
 use crate::postgres::control_file::ControlFile;
@@ -16,6 +15,7 @@ use crate::postgres::target::{Resolved, Stop};
 
 const CONF: &str = "rekindle.conf";
 const RECOVERY_CONF: &str = "rekindle.recovery.conf";
+const AUTO_CONF: &str = "postgresql.auto.conf";
 const HBA: &str = "rekindle.hba.conf";
 const OURS: &str = "# by Rekindle:";
 /// Only the owner can enter the socket's folder, so nobody else is let in while the restore is not verified.
@@ -71,24 +71,28 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
         "\n{OURS} what this restored server needs\ninclude_if_exists = '{CONF}'\ninclude_if_exists = '{RECOVERY_CONF}'\n"
     );
     let text = without_settings(&own, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
-    put_file(&into.join("postgresql.conf"), (text + &includes).as_bytes(), prepared.owner)?;
-    let auto = into.join("postgresql.auto.conf");
-    if let Ok(text) = fs::read_to_string(&auto) {
+    prepared.put("postgresql.conf", (text + &includes).as_bytes())?;
+    if let Ok(text) = fs::read_to_string(into.join(AUTO_CONF)) {
         let text = without_settings(&text, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
-        put_file(&auto, text.as_bytes(), prepared.owner)?;
+        prepared.put(AUTO_CONF, text.as_bytes())?;
     }
     match request.start {
-        true => put_file(&into.join(HBA), HBA_CLOSED.as_bytes(), prepared.owner)?,
+        true => prepared.put(HBA, HBA_CLOSED.as_bytes())?,
         false => let_others_in(prepared, resolved)?,
     }
     if !into.join("pg_ident.conf").exists() {
         let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
-        put_file(&into.join("pg_ident.conf"), ident.map_or("", |file| &file.content).as_bytes(), prepared.owner)?;
+        prepared.put("pg_ident.conf", ident.map_or("", |file| &file.content).as_bytes())?;
     }
-    put_file(&into.join(CONF), (conf(prepared) + &manners(request.purpose)).as_bytes(), prepared.owner)?;
+    write_own(prepared, request)?;
     let limits = control_limits(prepared)?;
     let recovery = recovery(prepared, resolved, request) + &limits;
-    put_file(&into.join(RECOVERY_CONF), recovery.as_bytes(), prepared.owner)
+    prepared.put(RECOVERY_CONF, recovery.as_bytes())
+}
+
+/// What differs from the old server for good.
+pub(super) fn write_own(prepared: &Prepared, request: &RestoreRequest) -> Result<()> {
+    prepared.put(CONF, (conf(prepared, request.purpose) + &manners(request.purpose)).as_bytes())
 }
 
 /// postgresql.conf as the cluster had it, from the data directory or from outside of it.
@@ -119,12 +123,14 @@ fn without_settings(text: &str, settings: &[&str]) -> String {
     out
 }
 
-fn conf(prepared: &Prepared) -> String {
+fn conf(prepared: &Prepared, purpose: Purpose) -> String {
+    // Who peeks or drills comes through the socket.
+    let listen = if purpose.is_fleeting() { "" } else { "localhost" };
     let settings = [
         ("data_directory", prepared.into.display().to_string()),
         ("hba_file", prepared.into.join(HBA).display().to_string()),
         ("ident_file", prepared.into.join("pg_ident.conf").display().to_string()),
-        ("listen_addresses", "localhost".into()),
+        ("listen_addresses", listen.into()),
         ("port", prepared.instance.port.to_string()),
         ("unix_socket_directories", prepared.instance.socket_folder.display().to_string()),
         // The old server's archive is not this one's.
@@ -228,7 +234,7 @@ fn render(settings: &[(&str, String)]) -> String {
 /// After promotion the recovery's settings mean nothing, and they must not mislead the next reader.
 pub(super) fn take_recovery_out(prepared: &Prepared) -> Result<()> {
     let limits = control_limits(prepared)?;
-    put_file(&prepared.into.join(RECOVERY_CONF), limits.as_bytes(), prepared.owner)
+    prepared.put(RECOVERY_CONF, limits.as_bytes())
 }
 
 /// From here on the cluster's own rules say who gets in.
@@ -238,7 +244,7 @@ pub(super) fn let_others_in(prepared: &Prepared, resolved: &Resolved) -> Result<
         Some(file) => file.content.clone(),
         None => fs::read_to_string(prepared.into.join("pg_hba.conf")).unwrap_or_else(|_| HBA_DEFAULT.to_owned()),
     };
-    put_file(&prepared.into.join(HBA), own.as_bytes(), prepared.owner)
+    prepared.put(HBA, own.as_bytes())
 }
 
 /// What a person must see to by hand.

@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use vault::Vault;
 use vault::log::read::LogIndex;
-use vault::names::SourceName;
 
 use super::Prepared;
 use crate::error::{Error, Result};
@@ -44,12 +42,7 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub(super) async fn begin(
-        vault: &Vault,
-        source: &SourceName,
-        resolved: &Resolved,
-        prepared: &Prepared,
-    ) -> Result<Fetch> {
+    pub(super) async fn begin(log: LogIndex, resolved: &Resolved, prepared: &Prepared) -> Fetch {
         let segment_bytes = resolved.info.wal_segment_bytes;
         let order = Order {
             lineage: resolved.lineage.clone(),
@@ -59,11 +52,11 @@ impl Fetch {
             into: prepared.into.clone(),
             owner: prepared.owner,
         };
-        let spool = Spool::new(LogIndex::load(vault, source).await?, order);
+        let spool = Spool::new(log, order);
         let first = Segment::at(resolved.backup.head.timeline, Lsn(resolved.backup.head.log_from), segment_bytes);
         spool.fetch_ahead(first).await;
         let (socket, owner) = (prepared.fetch_socket.clone(), prepared.owner);
-        Ok(Fetch { spool, socket, owner, answering: None, failure: Arc::default() })
+        Fetch { spool, socket, owner, answering: None, failure: Arc::default() }
     }
 
     /// Answers a recovering server from here on.

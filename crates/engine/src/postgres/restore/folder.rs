@@ -1,6 +1,6 @@
 //! The directory a restore writes into: whether it may, what marks it as ours, where tablespaces go, what is put in last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
@@ -121,7 +121,7 @@ pub(super) fn mark_complete(prepared: &Prepared) -> Result<()> {
         read_marker(&prepared.into).ok_or_else(|| Error::damaged(path.display().to_string(), "the marker is gone"))?;
     marker.complete = true;
     let json = serde_json::to_vec_pretty(&marker).map_err(|e| vault::Error::Internal(e.to_string()))?;
-    put_file(&path, &json, prepared.owner)
+    prepared.put(MARKER, &json)
 }
 
 /// Our own files lie at the top of the directory and begin alike.
@@ -215,25 +215,51 @@ pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
         files.push((path, bytes.map_err(|e| vault::Error::Internal(e.to_string()))??));
     }
     files.sort_by_key(|(path, _)| path == control_file::PATH);
-    put_file(&into.join("recovery.signal"), b"", prepared.owner)?;
+    prepared.put("recovery.signal", b"")?;
     for (path, bytes) in files {
-        put_file(&into.join(&path), &bytes, prepared.owner)?;
+        prepared.put(&path, &bytes)?;
     }
     Ok(())
 }
 
 /// Writes a small file whole: under another name, durable, then renamed, then the folder made durable.
 pub(super) fn put_file(path: &Path, bytes: &[u8], owner: Option<User>) -> Result<()> {
+    put(path, bytes, owner, true)?;
+    sync(folder_of(path))
+}
+
+/// The same, not durable yet.
+pub(super) fn put_file_softly(path: &Path, bytes: &[u8], owner: Option<User>) -> Result<()> {
+    put(path, bytes, owner, false)
+}
+
+fn put(path: &Path, bytes: &[u8], owner: Option<User>, durable: bool) -> Result<()> {
     let failed = |e| Error::file("write", path, e);
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let new = folder.join(format!("rekindle.{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder_of(path).join(format!("rekindle.{name}.new"));
     let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let mut file = file.map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
+    if durable {
+        file.sync_all().map_err(failed)?;
+    }
     give(&new, owner)?;
-    fs::rename(&new, path).map_err(failed)?;
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    fs::rename(&new, path).map_err(failed)
+}
+
+/// Makes files durable that were put softly. What the server has removed or renamed since is its own to care for.
+pub(super) fn sync_files(files: &BTreeSet<PathBuf>) -> Result<()> {
+    let there = files.iter().filter(|file| file.exists());
+    let folders: BTreeSet<&Path> = files.iter().map(|file| folder_of(file)).collect();
+    there.map(PathBuf::as_path).chain(folders).try_for_each(sync)
+}
+
+fn sync(path: &Path) -> Result<()> {
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::file("make durable", path, e))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 pub(super) fn give(path: &Path, owner: Option<User>) -> Result<()> {
