@@ -116,10 +116,9 @@ pub fn hydrate(fs: &Fs, hydration: &Hydration, env: &Env) -> Answer<bool> {
         let (written, pushed) = mpsc::channel();
         // The disk writes while the next is decoded; else all of it waits for the end.
         scope.spawn(move || pushed.iter().for_each(|file| fs.push_out(file)));
-        let senders: Vec<_> = (0..WORKERS).map(|_| written.clone()).collect();
-        drop(written);
         let work = &work;
-        let workers: Vec<_> = senders.into_iter().map(|written| scope.spawn(move || work.run(&written))).collect();
+        let worker = |written| scope.spawn(move || work.run(&written));
+        let workers: Vec<_> = std::iter::repeat_n(written, WORKERS).map(worker).collect();
         let ends = workers.into_iter().map(|worker| worker.join().map_err(|_| Errno::IO));
         ends.collect::<Answer<Vec<bool>>>().map(|ends| ends.into_iter().all(|whole| whole))
     });
@@ -152,7 +151,9 @@ impl<'f, I: Iterator<Item = Piece<'f>>> Work<'f, '_, I> {
             }
             match fs.fill(file, pages.clone(), &mut filler) {
                 Ok((pages, bytes)) => {
-                    let _ = if bytes > 0 { written.send(file) } else { Ok(()) };
+                    if bytes > 0 {
+                        let _ = written.send(file);
+                    }
                     if hydration.succeeded(pages, bytes) {
                         settle(fs);
                     }

@@ -249,6 +249,23 @@ fn take_port(conf: &Path, over: &std::sync::atomic::AtomicBool) -> Option<TcpLis
     None
 }
 
+/// Settings are put into a mount softly: before anybody can write there they are durable, as is its folder.
+#[test]
+fn what_a_clone_stands_on_is_durable_before_it_opens() {
+    let mut house = house(15);
+    house.kill_daemon();
+    let trace = house.path("trace");
+    house.under(&["strace", "-f", "-y", "-qq", "-o", text(&trace), "-e", "trace=fsync"]);
+    house.start_daemon();
+    let view = house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    let (data, seen) = (view["data_directory"].as_str().unwrap(), std::fs::read_to_string(&trace).unwrap());
+    for name in ["/postgresql.conf", "/rekindle.conf", "/rekindle.hba.conf", "/rekindle.recovery.conf", ""] {
+        assert!(seen.contains(&format!("<{data}{name}>")), "{data}{name} was never synced");
+    }
+    let said = std::fs::read_to_string(Path::new(data).join("rekindle.server.log")).unwrap();
+    assert!(!said.contains("ERROR"), "{said}");
+}
+
 #[test]
 fn wrong_words_change_nothing() {
     let house = house(15);

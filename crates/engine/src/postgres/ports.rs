@@ -40,15 +40,31 @@ pub(super) fn is_free(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use vault::env::Random;
+
     use super::*;
+
+    /// Draws what it is told to.
+    #[derive(Debug)]
+    struct Draws(Mutex<Vec<u16>>);
+
+    impl Random for Draws {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.copy_from_slice(&self.0.lock().unwrap().remove(0).to_le_bytes());
+        }
+    }
 
     #[test]
     fn a_taken_port_is_not_free_and_not_chosen() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(!is_free(port));
-        assert_eq!(must_be_free(port).unwrap_err().code(), "RK-2071");
-        let chosen = choose(&Env::system()).unwrap();
-        assert!(RANGE.contains(&chosen) && is_free(chosen), "{chosen}");
+        let system = Env::system();
+        let (taken, free) = (choose(&system).unwrap(), choose(&system).unwrap());
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
+        assert!(!is_free(taken) && is_free(free));
+        assert_eq!(must_be_free(taken).unwrap_err().code(), "RK-2071");
+        let draws = [taken, taken, free].map(|port| port - RANGE.start);
+        let drawn = Env { random: Arc::new(Draws(Mutex::new(draws.to_vec()))), ..system };
+        assert_eq!(choose(&drawn).unwrap(), free);
     }
 }

@@ -152,19 +152,14 @@ async fn bring_back(
     progress: &Arc<Progress>,
     watch: &mut Stopwatch<'_>,
 ) -> Result<(RestoreTotals, Verified)> {
-    let log = LogIndex::load(vault, source);
-    let log = match &prepared.mount {
-        None => log.await?,
-        Some(mount) => {
-            watch.step("mount");
-            tokio::try_join!(
-                async { log.await.map_err(Error::from) },
-                mounted::begin(mount, prepared, resolved, request, progress)
-            )?
-            .0
-        }
-    };
-    let mut fetch = Fetch::begin(log, resolved, prepared).await;
+    if prepared.mount.is_some() {
+        watch.step("mount");
+    }
+    // Each to its end, whatever becomes of the other: a mount that is still on its way could not be taken away.
+    let (log, mounted) =
+        tokio::join!(LogIndex::load(vault, source), mounted::begin(prepared, resolved, request, progress));
+    mounted?;
+    let mut fetch = Fetch::begin(log?, resolved, prepared).await;
     let done = fill_and_start(resolved, request, prepared, &mut fetch, progress, watch).await;
     fetch.stop().await;
     done
@@ -214,23 +209,24 @@ async fn look_and_open(
     watch: &mut Stopwatch<'_>,
 ) -> Result<Verified> {
     let (instance, info) = (&prepared.instance, &resolved.info);
-    if prepared.mount.is_some() && purpose == Purpose::Clone {
-        watch.step("open");
-        let mut second = instance.connect("postgres").await?;
-        let looking = verify::look(&mut second, instance, info);
-        let verified = tokio::try_join!(looking, open(sql, prepared, resolved, purpose))?.0;
-        second.close().await;
-        return Ok(verified);
-    }
-    let verified = match (&prepared.mount, purpose) {
-        (_, Purpose::Peek) => return Ok(Verified::default()),
-        (_, Purpose::Drill) => Verified::default(),
-        (mount, _) => {
+    let verified = match (purpose, prepared.mount.is_some()) {
+        (Purpose::Peek, _) => return Ok(Verified::default()),
+        (Purpose::Clone, true) => {
+            watch.step("open");
+            let mut second = instance.connect("postgres").await?;
+            let looking = verify::look(&mut second, instance, info);
+            let verified = tokio::try_join!(looking, open(sql, prepared, resolved, purpose))?.0;
+            second.close().await;
+            return Ok(verified);
+        }
+        (Purpose::Drill, _) => Verified::default(),
+        (_, true) => {
             watch.step("verify");
-            match mount {
-                None => verify::verify(sql, instance, info).await?,
-                Some(_) => tokio::try_join!(verify::look(sql, instance, info), prepared.make_durable(purpose))?.0,
-            }
+            tokio::try_join!(verify::look(sql, instance, info), prepared.make_durable(purpose))?.0
+        }
+        (_, false) => {
+            watch.step("verify");
+            verify::verify(sql, instance, info).await?
         }
     };
     watch.step("open");
@@ -412,20 +408,19 @@ async fn start(
     request: &RestoreRequest,
     alive: &impl Fn() -> Result<()>,
 ) -> Result<Connection> {
-    for _ in 1..PORTS_TRIED {
+    let mut others = if request.port.is_none() { OTHER_PORTS_TRIED } else { 0 };
+    loop {
         prepared.instance.start().await?;
         match prepared.instance.wait_connectable(alive).await {
-            Err(Error::Instance { .. }) if request.port.is_none() && !ports::is_free(prepared.instance.port) => {}
+            Err(Error::Instance { .. }) if others > 0 && !ports::is_free(prepared.instance.port) => others -= 1,
             other => return other,
         }
         prepared.instance.port = ports::choose(prepared.reader.vault().env())?;
         config::write_own(prepared, request)?;
     }
-    prepared.instance.start().await?;
-    prepared.instance.wait_connectable(alive).await
 }
 
-const PORTS_TRIED: u32 = 5;
+const OTHER_PORTS_TRIED: u32 = 4;
 /// A look costs the replay a moment, a pause not seen costs the restore this much at most: little where little was replayed.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(100);

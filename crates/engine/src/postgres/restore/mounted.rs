@@ -88,14 +88,14 @@ fn keeps(request: &RestoreRequest) -> bool {
     request.purpose == Purpose::Restore
 }
 
-/// Starts the process and waits for its tree.
+/// Starts the process and waits for its tree, when there shall be one.
 pub(super) async fn begin(
-    mount: &MountAsk,
     prepared: &Prepared,
     resolved: &Resolved,
     request: &RestoreRequest,
     progress: &Arc<Progress>,
 ) -> Result<()> {
+    let Some(mount) = &prepared.mount else { return Ok(()) };
     let moved = resolved.info.tablespaces.iter().map(|tablespace| tablespace.oid);
     let moved = moved.map(|oid| (format!("pg_tblspc/{oid}"), format!("{TABLESPACES}/{oid}"))).collect();
     let order = Order {
