@@ -19,6 +19,7 @@ test: setup ## format, lints and all tests, with PostgreSQL 15 and 18 and a priv
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
 	cargo nextest run -p mount --features shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
+	cargo nextest run -p ops --features shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
 
 test-matrix: setup ## all tests with every supported PostgreSQL
 	for major in 13 14 16 17 18; do scripts/fetch-postgres $$major || exit 1; done
@@ -28,6 +29,8 @@ bench: ## side by side with other tools; results in bench/out
 	scripts/setup bench
 	cargo build --release --locked
 	cargo build --release --locked -p mount --example terabyte
+	cargo build --release --locked -p ops --example bench_ops
+	cargo build --release --locked -p control --features simulated --example fleet
 	bench/run
 
 lint: ## licences, forbidden crates and sources of everything in the tree; known advisories when their list can be had

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{MomentAsk, StepSeconds};
 
 /// `POST /api/v1/sources/{name}/drills`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrillAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
@@ -17,7 +18,7 @@ pub struct DrillAsk {
     pub owner: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CheckView {
     pub name: String,
     pub passed: bool,
@@ -26,7 +27,7 @@ pub struct CheckView {
 }
 
 /// The evidence of a drill; sealed into the vault as `reports/{source}/{id}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DrillReport {
     pub id: String,
     pub source: String,
@@ -59,7 +60,7 @@ pub struct DrillReport {
 }
 
 /// `POST /api/v1/sources/{name}/extracts`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExtractAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
@@ -77,14 +78,14 @@ pub struct ExtractAsk {
     pub owner: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowsView {
     pub name: String,
     pub rows: u64,
 }
 
 /// What was put beside the live data, or in its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExtractReport {
     pub source: String,
     pub asked: String,

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ConditionView, MomentAsk, RestoreReport};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstanceKind {
     Clone,
@@ -17,7 +18,7 @@ pub enum InstanceKind {
     Restore,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstancePhase {
     Opening,
@@ -30,7 +31,7 @@ pub enum InstancePhase {
 }
 
 /// `POST /api/v1/sources/{name}/clones`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CloneAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
@@ -51,7 +52,7 @@ pub struct CloneAsk {
 }
 
 /// `POST /api/v1/sources/{name}/peeks`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PeekAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
@@ -60,7 +61,7 @@ pub struct PeekAsk {
 }
 
 /// `GET /api/v1/instances/{name}`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct InstanceView {
     pub name: String,
     pub kind: InstanceKind,
@@ -87,7 +88,7 @@ pub struct InstanceView {
 }
 
 /// How much of a mounted directory is here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MountView {
     pub bytes_total: u64,
     pub bytes_present: u64,
@@ -100,7 +101,7 @@ pub struct MountView {
 }
 
 /// `POST /api/v1/instances/{name}/hydration`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HydrationAsk {
     #[serde(default)]
     pub paused: Option<bool>,
@@ -109,14 +110,14 @@ pub struct HydrationAsk {
 }
 
 /// `POST /api/v1/instances/{name}/sql`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SqlAsk {
     pub database: String,
     pub sql: String,
 }
 
 /// One answer; values as the server writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SqlAnswer {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Option<String>>>,

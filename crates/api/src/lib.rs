@@ -3,26 +3,41 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+mod alarm;
+mod audit;
 mod drill;
 mod instance;
 mod operation;
+mod people;
 mod restore;
 mod source;
+mod stack;
 
+pub use alarm::{AlarmDetail, AlarmMessage, AlarmTestAsk, AlarmView, ChannelTest, Health, NoticeView};
+pub use audit::{AuditBreak, AuditRecord, AuditVerdict};
 pub use drill::{CheckView, DrillAsk, DrillReport, ExtractAsk, ExtractReport, RowsView};
 pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };
-pub use operation::{Operation, OperationKind, OperationStatus, Progress};
+pub use operation::{
+    ApprovalView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress, OperationStatus, Progress,
+    StepStatus, StepView,
+};
+pub use people::{
+    Grant, LoginAsk, MeView, NewToken, Password, PasswordAsk, Role, RolesAsk, SessionView, TokenAsk, TokenView,
+    UserAsk, UserView,
+};
 pub use restore::{MomentAsk, RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
 pub use source::{
     BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
     ProtectAsk, SourceView, TimelineView, WindowView,
 };
+pub use stack::{ApplyAnswer, ApplyAsk, StackView};
 
 /// Every error, in one shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// `RK-1104`; stable, listed in docs/errors.md.
     pub code: String,
@@ -36,10 +51,13 @@ pub struct ErrorBody {
     pub hint: Option<String>,
     /// The exit code that the command line ends with.
     pub exit_code: u8,
+    /// Of the request that failed, as in the daemon's log and in the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// `GET /api/v1/status`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     pub version: String,
     pub now: Timestamp,
@@ -50,10 +68,13 @@ pub struct Status {
     pub instances: Vec<InstanceView>,
     /// Operations that run now.
     pub operations: Vec<Operation>,
+    /// Raised alarms that are about no source.
+    #[serde(default)]
+    pub alarms: Vec<AlarmView>,
 }
 
 /// `POST /api/v1/check`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckAsk {
     /// Only these; all when empty.
     #[serde(default)]

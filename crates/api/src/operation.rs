@@ -1,11 +1,12 @@
-//! Operations: long work with progress.
+//! Operations: what Rekindle does to the world, in steps that survive the daemon.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ErrorBody;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationKind {
     Backup,
@@ -16,24 +17,41 @@ pub enum OperationKind {
     Peek,
     Drill,
     Extract,
+    Protect,
+    Unprotect,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationStatus {
+    /// Shown, not yet asked for.
+    Planned,
+    AwaitingApproval,
     Running,
+    /// Waits before the next try of a step.
+    Retrying,
+    /// Until a person resumes, retries or cancels.
+    Paused,
+    Unwinding,
     Succeeded,
     Failed,
     Cancelled,
+    /// Neither forth nor back without a person.
+    Stuck,
 }
 
 impl OperationStatus {
     pub fn is_over(self) -> bool {
-        self != OperationStatus::Running
+        matches!(self, OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Cancelled)
+    }
+
+    /// Whether it goes on by itself.
+    pub fn is_moving(self) -> bool {
+        matches!(self, OperationStatus::Running | OperationStatus::Retrying | OperationStatus::Unwinding)
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// 0 when not known.
     pub bytes_total: u64,
@@ -42,19 +60,88 @@ pub struct Progress {
     pub bytes_moved: u64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStatus {
+    Waiting,
+    InFlight,
+    /// Nobody knows whether the last try did it; it is looked at next.
+    Unknown,
+    Done,
+    Undoing,
+    HalfUndone,
+    Undone,
+}
+
+/// A step of an operation's plan, and how it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StepView {
+    pub name: String,
+    pub what: String,
+    /// How it is taken back; nothing when there is nothing to take back.
+    pub undo: Option<String>,
+    pub status: StepStatus,
+    /// Tries begun, of how many.
+    pub attempt: u32,
+    pub attempts: u32,
+    pub began: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalView {
+    pub by: String,
+    pub why: String,
+    pub at: Timestamp,
+}
+
 /// `GET /api/v1/operations/{id}`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Operation {
     pub id: String,
     pub kind: OperationKind,
     pub source: Option<String>,
     pub status: OperationStatus,
-    /// What it is doing: `files`, `replay`, …
+    /// What it is doing, or will do next: `files`, `replay`, …
     pub step: String,
     pub progress: Progress,
+    pub asked_by: String,
+    pub why: String,
+    pub steps: Vec<StepView>,
+    /// Whether trying the last failure again may help.
+    pub retryable: bool,
+    /// When it is tried again by itself.
+    pub next_try: Option<Timestamp>,
+    pub approvals: Vec<ApprovalView>,
+    pub approvals_needed: u32,
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
+    /// The last failure, until a step succeeds after it.
     pub error: Option<ErrorBody>,
     /// When it succeeded: a `BackupView`, a `RestoreReport`, a check report or an expiry plan, by kind.
     pub result: Option<serde_json::Value>,
+}
+
+/// Event `progress` of `GET /api/v1/operations/{id}/events`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationProgress {
+    pub step: String,
+    pub progress: Progress,
+}
+
+/// `POST /api/v1/operations/{id}/{approve,refuse,pause,resume,cancel,retry,abandon}`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationAsk {
+    #[serde(default)]
+    pub why: String,
+}
+
+/// A line of an operation's log: `GET /api/v1/operations/{id}/log`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    pub n: u64,
+    pub at: Timestamp,
+    pub step: String,
+    pub level: String,
+    pub text: String,
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which moment. Exactly one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetAsk {
     Latest,
@@ -20,7 +21,7 @@ pub enum TargetAsk {
 }
 
 /// A moment, as everything asks for one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MomentAsk {
     pub target: TargetAsk,
     /// Stop before the target.
@@ -32,7 +33,7 @@ pub struct MomentAsk {
 }
 
 /// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RestoreAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
@@ -60,7 +61,7 @@ pub struct RestoreAsk {
 }
 
 /// What a restore would do. Nothing has been touched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RestorePlan {
     pub source: String,
     pub asked: String,
@@ -81,14 +82,14 @@ pub struct RestorePlan {
     pub into: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepSeconds {
     pub step: String,
     pub seconds: f64,
 }
 
 /// The report of a restore.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RestoreReport {
     pub source: String,
     pub asked: String,

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /api/v1/sources`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtectAsk {
     pub name: String,
     /// A libpq connection string. A password belongs into a password file of the daemon's user.
@@ -18,7 +19,7 @@ pub struct ProtectAsk {
 }
 
 /// Something about a server that matters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingView {
     /// `fine`, `warns` or `blocks`.
     pub severity: String,
@@ -30,7 +31,7 @@ pub struct FindingView {
     pub needs_restart: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtectAnswer {
     pub registered: bool,
     pub name: String,
@@ -39,7 +40,7 @@ pub struct ProtectAnswer {
 }
 
 /// How the log of a source stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogView {
     /// `connecting`, `streaming`, `waiting` or `stopped`.
     pub phase: String,
@@ -59,11 +60,11 @@ pub struct LogView {
 }
 
 /// A state that somebody should know of: gap, lag, slot at risk, receiver failing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConditionView {
     /// `warning` or `critical`.
     pub severity: String,
-    /// `log-not-received`, `log-gap`, `log-lag`, `slot-at-risk`, `no-backup`.
+    /// Listed in docs/alarms.md: `log-not-received`, `log-gap`, `backup-overdue`, …
     pub kind: String,
     pub since: Option<Timestamp>,
     pub text: String,
@@ -71,7 +72,7 @@ pub struct ConditionView {
 }
 
 /// `GET /api/v1/sources/{name}`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SourceView {
     pub name: String,
     /// Never with a password.
@@ -82,10 +83,13 @@ pub struct SourceView {
     pub conditions: Vec<ConditionView>,
     pub backups: usize,
     pub newest_backup: Option<BackupView>,
+    /// What cannot be looked at, and why.
+    #[serde(default)]
+    pub not_watched: Vec<String>,
 }
 
 /// `POST /api/v1/sources/{name}/backups`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackupAsk {
     #[serde(default)]
     pub label: Option<String>,
@@ -94,11 +98,14 @@ pub struct BackupAsk {
     pub full: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BackupView {
     pub id: String,
     pub source: String,
     pub label: Option<String>,
+    /// The rule of a policy that made it; none when a person did.
+    #[serde(default)]
+    pub rule: Option<String>,
     pub parent: Option<String>,
     pub began: Timestamp,
     pub ended: Timestamp,
@@ -117,7 +124,7 @@ pub struct BackupView {
     pub proven: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WindowView {
     pub timeline: u32,
     pub from: String,
@@ -127,7 +134,7 @@ pub struct WindowView {
 }
 
 /// A stretch between two windows, or one that the server no longer had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GapView {
     pub timeline: u32,
     pub from: String,
@@ -138,7 +145,7 @@ pub struct GapView {
 }
 
 /// `GET /api/v1/sources/{name}/timeline`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineView {
     pub source: String,
     pub now: Timestamp,
@@ -148,7 +155,7 @@ pub struct TimelineView {
 }
 
 /// How much to keep.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeepView {
     #[serde(default)]
     pub last: Option<u32>,
@@ -174,7 +181,7 @@ pub struct KeepView {
 }
 
 /// `POST /api/v1/sources/{name}/expire`: an operation whose result is the plan, applied or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExpireAsk {
     pub keep: KeepView,
     /// Only the plan when false.
@@ -182,7 +189,7 @@ pub struct ExpireAsk {
 }
 
 /// `POST /api/v1/sources/{name}/backups/{id}/pin`; DELETE takes all pins off.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PinAsk {
     #[serde(default)]
     pub why: String,

@@ -1,6 +1,9 @@
 //! What can be typed. The help, the completions and the man pages all come from these definitions. Nothing is decided here.
 
+mod alerts;
 mod instance;
+mod ops;
+mod people;
 mod restore;
 mod vault;
 
@@ -8,9 +11,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use alerts::{AlertCommand, AlertsArgs, AlertsCommand, AlertsListArgs};
 pub use instance::{
     CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
 };
+pub use ops::{OpLogsArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
+pub use people::{AuditArgs, AuditCommand, AuditListArgs, TokenAddArgs, TokensCommand, UserAddArgs, UsersCommand};
 pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
@@ -35,6 +41,15 @@ pub struct GlobalArgs {
     /// The daemon's socket [default: what the configuration says]
     #[arg(long, global = true, value_name = "PATH", env = "REKINDLE_SOCKET", help_heading = "Everywhere")]
     pub socket: Option<PathBuf>,
+    /// A daemon elsewhere, such as https://db1:7443
+    #[arg(long, global = true, value_name = "URL", env = "REKINDLE_SERVER", help_heading = "Everywhere")]
+    pub server: Option<String>,
+    /// Where the token is: env:NAME, file:/path or command:PROGRAM [default: REKINDLE_TOKEN, which may hold the token itself]
+    #[arg(long, global = true, value_name = "REFERENCE", help_heading = "Everywhere")]
+    pub token: Option<String>,
+    /// Trust only the certificates of this file for --server, instead of the system's
+    #[arg(long, global = true, value_name = "PATH", env = "REKINDLE_CA_FILE", help_heading = "Everywhere")]
+    pub ca_file: Option<PathBuf>,
     /// No progress
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub quiet: bool,
@@ -53,8 +68,22 @@ pub enum Command {
     Protect(ProtectArgs),
     /// Stop receiving the log of a source; its backups stay in the vault
     Unprotect(UnprotectArgs),
+    /// Make a stack as a file says: its sources, their timetable, what is kept
+    Apply(ApplyArgs),
+    /// What applying a file would change; ends with 1 when it is something
+    Diff(DiffArgs),
+    /// Print stacks as files that can be applied
+    Export(ExportArgs),
     /// How everything stands
     Status(StatusArgs),
+    /// Look for what would be in the way of a restore on this host, and how to mend it
+    Doctor,
+    /// What is wrong, and what was
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Alerts(AlertsArgs),
+    /// The channels that alarms go to
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Which moments can be restored, and where the gaps are
     Timeline(TimelineArgs),
     /// Take a backup now
@@ -74,6 +103,22 @@ pub enum Command {
     Hydration(HydrationArgs),
     /// Turn a restore that was opened at once into a plain directory, when all of it is present
     Detach(DetachArgs),
+    /// What runs and what ran, each with its steps
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Ops(OpsArgs),
+    /// Agree to an operation that waits for it; never by who asked for it
+    Approve(OpWhyArgs),
+    /// Refuse an operation that waits to be approved
+    Refuse(OpWhyArgs),
+    /// Who may do what
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Tokens for programs and for --server
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// What was asked to change, by whom
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Audit(AuditArgs),
     /// Check that what is in the vault is complete and readable
     Check(CheckArgs),
     /// Remove backups that no rule keeps
@@ -146,6 +191,24 @@ pub struct ProtectArgs {
     /// Only say what would be found
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// TOML, see docs/policies.md; - reads standard input
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// TOML, see docs/policies.md; - reads standard input
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Only this stack
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Args)]

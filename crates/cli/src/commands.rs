@@ -1,10 +1,14 @@
 //! One file per command. Each reads its arguments, asks the daemon or the library, and shows the answer.
 
+mod alerts;
+mod apply;
+mod audit;
 mod backup;
 mod check;
 mod clone;
 mod completions;
 mod detach;
+mod doctor;
 mod drill;
 mod expire;
 mod extract;
@@ -12,16 +16,20 @@ mod hydration;
 mod init;
 mod man;
 mod mount_serve;
+mod ops;
 mod peek;
 mod pin;
 mod protect;
 mod recover;
+mod recover_catalog;
 mod restore;
 mod serve;
 mod status;
 mod timeline;
+mod tokens;
 mod unlock;
 mod unprotect;
+mod users;
 mod vault_dump;
 mod vault_key;
 pub mod wal_fetch;
@@ -52,11 +60,17 @@ pub fn run(command: Command, around: &Surroundings) -> Outcome {
 async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
     match command {
         Command::Init(args) => init::run(&args, around).await,
+        Command::Doctor => doctor::run(around).await,
         Command::Serve(args) => serve::run(&args, around).await,
         Command::MountServe(args) => mount_serve::run(&args, around).await,
         Command::Protect(args) => protect::run(&args, around).await,
         Command::Unprotect(args) => unprotect::run(&args, around).await,
+        Command::Apply(args) => apply::apply(&args, around).await,
+        Command::Diff(args) => apply::diff(&args, around).await,
+        Command::Export(args) => apply::export(&args, around).await,
         Command::Status(args) => status::run(&args, around).await,
+        Command::Alerts(args) => alerts::run(&args, around).await,
+        Command::Alert(command) => alerts::alert(&command, around).await,
         Command::Timeline(args) => timeline::run(&args, around).await,
         Command::Backup(args) => backup::run(&args, around).await,
         Command::Restore(args) => restore::run(&args, around).await,
@@ -66,6 +80,12 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Drill(args) => drill::run(&args, around).await,
         Command::Hydration(args) => hydration::run(&args, around).await,
         Command::Detach(args) => detach::run(&args, around).await,
+        Command::Ops(args) => ops::run(&args, around).await,
+        Command::Approve(args) => ops::approve(&args, around).await,
+        Command::Refuse(args) => ops::refuse(&args, around).await,
+        Command::Users(command) => users::run(&command, around).await,
+        Command::Tokens(command) => tokens::run(&command, around).await,
+        Command::Audit(args) => audit::run(&args, around).await,
         Command::Check(args) => check::run(&args, around).await,
         Command::Expire(args) => expire::run(&args, around).await,
         Command::Pin(args) => pin::pin(&args, around).await,
@@ -78,5 +98,9 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
 }
 
 fn client(around: &Surroundings) -> Result<Client, Failure> {
-    Client::new(&around.socket()?)
+    let token = around.token()?;
+    match &around.global.server {
+        Some(server) => Client::remote(server, token, around.global.ca_file.as_deref()),
+        None => Client::local(&around.socket()?, token),
+    }
 }

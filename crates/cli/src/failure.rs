@@ -11,6 +11,7 @@ const CODES: &[Code] = &[
     code("RK-4004", Kind::Refused, "nobody agreed to go on"),
     code("RK-4005", Kind::Input, "a file on this side cannot be used"),
     code("RK-4006", Kind::Refused, "it was cancelled"),
+    code("RK-4007", Kind::Refused, "it waits for a person"),
     code("RK-4099", Kind::Internal, "a defect of Rekindle"),
 ];
 
@@ -59,6 +60,10 @@ impl Failure {
         Failure::new("RK-4006", format!("{what} was cancelled"))
     }
 
+    pub fn waits(what: &str, id: &str) -> Failure {
+        Failure::new("RK-4007", format!("{what} waits for a person")).with_hint(format!("rekindle ops show {id}"))
+    }
+
     /// A defect.
     pub fn internal(what: &str, cause: impl std::fmt::Display) -> Failure {
         Failure::new("RK-4099", what.to_owned()).because(cause)
@@ -71,7 +76,17 @@ impl Failure {
     fn new(code: &str, message: String) -> Failure {
         let kind = kind_of(CODES, code);
         let (code, exit_code, kind) = (code.to_owned(), kind.exit_code(), kind.name().to_owned());
-        Failure { body: Box::new(ErrorBody { code, kind, message, causes: Vec::new(), hint: None, exit_code }) }
+        Failure {
+            body: Box::new(ErrorBody {
+                code,
+                kind,
+                message,
+                causes: Vec::new(),
+                hint: None,
+                exit_code,
+                request_id: None,
+            }),
+        }
     }
 
     fn with_hint(mut self, hint: impl Into<String>) -> Failure {

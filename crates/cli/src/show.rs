@@ -1,6 +1,8 @@
 //! Turns answers into text for people. Pure: what is needed of the world, now and the terminal's width, is in `View`. Lines carry
 //! their meaning in words and marks, never in colour alone.
 
+pub mod alarm;
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod drill;
@@ -9,13 +11,17 @@ pub mod expire;
 pub mod extract;
 pub mod instance;
 pub mod keys;
+pub mod operation;
 pub mod progress;
 pub mod protect;
 pub mod restore;
+pub mod stack;
 pub mod status;
 pub mod table;
 pub mod timeline;
+pub mod tokens;
 pub mod units;
+pub mod users;
 
 use jiff::{Timestamp, Zoned};
 

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::args::GlobalArgs;
 use crate::failure::Failure;
 use crate::show::View;
-use control::{Config, Host};
+use control::{Config, Host, SecretRef};
 
 /// Columns when nobody says.
 const WIDTH_DEFAULT: usize = 100;
@@ -93,6 +93,24 @@ impl Surroundings {
         }
         let runtime = self.variable("XDG_RUNTIME_DIR").map(|folder| Path::new(folder).join("rekindle"));
         runtime.unwrap_or_else(|| self.state_folder()).join("rekindle.sock")
+    }
+
+    /// A token in the environment may stand there itself; among the arguments everybody on the host could read it.
+    pub fn token(&self) -> Result<Option<String>, Failure> {
+        let wrong = |what: &str| {
+            let hint = "write --token env:NAME, file:/path or command:PROGRAM";
+            Failure::input(format!("{what} is not a reference to a token"), hint)
+        };
+        let (said, what) = match &self.global.token {
+            Some(said) => (said.as_str(), "what follows --token"),
+            None => match self.variable("REKINDLE_TOKEN") {
+                Some(token) if token.starts_with("rk_") => return Ok(Some(token.to_owned())),
+                Some(said) => (said, "what is in REKINDLE_TOKEN"),
+                None => return Ok(None),
+            },
+        };
+        let reference = SecretRef::try_from(said.to_owned()).map_err(|_| wrong(what))?;
+        Ok(Some(reference.read_here(&self.host()?)?.expose().to_owned()))
     }
 
     fn folder(&self, root: &str, variable: &str, below_home: &str) -> PathBuf {

@@ -54,6 +54,20 @@ pub fn passphrase(around: &Surroundings, is_new: bool) -> Result<String, Failure
     Ok(first)
 }
 
+/// A password that is there already.
+pub fn password(around: &Surroundings) -> Result<api::Password, Failure> {
+    Ok(api::Password(secret(around, "Password: ")?))
+}
+
+/// A new one, in the same way.
+pub fn new_password(around: &Surroundings) -> Result<api::Password, Failure> {
+    let first = secret(around, "New password: ")?;
+    if around.asks && secret(around, "Once more: ")? != first {
+        return Err(Failure::input("the two passwords differ", "nothing was changed; try again"));
+    }
+    Ok(api::Password(first))
+}
+
 fn secret(around: &Surroundings, prompt: &str) -> Result<String, Failure> {
     if !around.asks {
         return first_line();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{Operation, OperationStatus};
+use api::{Operation, OperationAsk, OperationStatus};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -29,9 +29,14 @@ pub fn read<T: DeserializeOwned>(result: &Value) -> Result<T, Failure> {
 
 async fn watch(client: &Client, begun: Operation, block: &mut Block) -> Result<Operation, Failure> {
     let mut operation = begun;
-    let mut interrupts = 0;
-    while !operation.status.is_over() {
+    let (mut interrupts, mut said) = (0, None);
+    while operation.status.is_moving() || operation.status == OperationStatus::Planned {
         block.show(&operation.step, &operation.progress);
+        let trouble = operation.error.as_ref().map(|error| error.message.clone());
+        if let Some(trouble) = trouble.as_ref().filter(|_| trouble != said) {
+            block.say(&format!("{trouble}; it is tried again"));
+        }
+        said = trouble;
         tokio::select! {
             () = tokio::time::sleep(POLL) => operation = client.operation(&operation.id).await?,
             _ = tokio::signal::ctrl_c() => {
@@ -52,7 +57,7 @@ async fn interrupted(client: &Client, operation: &Operation, block: &Block, time
         )),
         2 => {
             block.say(&format!("Cancelling the {what} …"));
-            client.cancel(&operation.id).await?;
+            client.tell_operation(&operation.id, "cancel", &OperationAsk::default()).await?;
         }
         _ => return Err(Failure::cancelled(&format!("waiting for {what} {}", operation.id))),
     }
@@ -62,9 +67,10 @@ async fn interrupted(client: &Client, operation: &Operation, block: &Block, time
 fn result(operation: Operation) -> Result<Value, Failure> {
     let what = status::kind(&operation);
     match operation.status {
-        OperationStatus::Succeeded | OperationStatus::Running => Ok(operation.result.unwrap_or(Value::Null)),
+        OperationStatus::Succeeded => Ok(operation.result.unwrap_or(Value::Null)),
+        status if !status.is_over() => Err(Failure::waits(&format!("the {what}"), &operation.id)),
         OperationStatus::Cancelled => Err(Failure::cancelled(&format!("the {what}"))),
-        OperationStatus::Failed => Err(match operation.error {
+        _ => Err(match operation.error {
             Some(error) => error.into(),
             None => Failure::internal(&format!("the {what} failed and did not say why"), operation.id),
         }),

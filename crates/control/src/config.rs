@@ -2,9 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use api::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+
+mod alerts;
+
+pub(crate) use alerts::{
+    AlertSettings, ChannelKind, ChannelSettings, HeartbeatSettings, LeastSeverity, SmtpSecurity, address_is_wrong,
+};
 
 /// How to reach an S3-compatible store; credentials come from the environment, a profile or the instance's role.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +34,21 @@ pub struct Config {
     pub key_file: PathBuf,
     pub data_folder: PathBuf,
     pub socket: PathBuf,
+    /// Who is in this group may open the socket; what he may do there is said by `peer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket_group: Option<String>,
     /// Where clones and such lie; beside the data folder when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_folder: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<ListenSettings>,
+    #[serde(default)]
+    pub sessions: SessionSettings,
+    #[serde(default)]
+    pub audit: AuditSettings,
+    /// What other users of this host may do on the socket.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peer: Vec<PeerSettings>,
     #[serde(default)]
     pub s3: S3Ask,
     #[serde(default)]
@@ -38,6 +57,12 @@ pub struct Config {
     pub log: LogSettings,
     #[serde(default)]
     pub mount: MountSettings,
+    #[serde(default)]
+    pub catalog: CatalogSettings,
+    #[serde(default)]
+    pub limits: LimitSettings,
+    #[serde(default)]
+    pub alerts: AlertSettings,
     /// Folders to look for server programs in, before the usual ones.
     #[serde(default)]
     pub server_programs: Vec<PathBuf>,
@@ -85,6 +110,117 @@ impl Default for MountSettings {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogSettings {
+    /// How often its copy in the vault is made anew.
+    pub copy_seconds: u64,
+}
+
+impl Default for CatalogSettings {
+    fn default() -> CatalogSettings {
+        CatalogSettings { copy_seconds: 300 }
+    }
+}
+
+/// How much this host does at a time; what is more waits its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// Operations of all kinds together.
+    pub operations: usize,
+    pub backups: usize,
+    pub drills: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> LimitSettings {
+        LimitSettings { operations: 64, backups: 4, drills: 1 }
+    }
+}
+
+/// The API in the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenSettings {
+    pub address: std::net::SocketAddr,
+    /// PEM; read again when the file changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// This and the next one together let it listen beyond this host without encryption, or while there is no user with a password.
+    #[serde(default)]
+    pub unprotected: bool,
+    #[serde(default)]
+    pub secrets_may_be_read_on_the_way: bool,
+}
+
+impl ListenSettings {
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        Some((self.certificate.as_deref()?, self.key.as_deref()?))
+    }
+
+    /// Told so twice.
+    pub fn may_be_unprotected(&self) -> bool {
+        self.address.ip().is_loopback() || (self.unprotected && self.secrets_may_be_read_on_the_way)
+    }
+
+    fn wrong(&self) -> Option<&'static str> {
+        let absolute = |path: &Option<PathBuf>| path.as_ref().is_none_or(|path| path.is_absolute());
+        if self.certificate.is_some() != self.key.is_some() {
+            return Some("listen.certificate and listen.key are given together");
+        }
+        if !absolute(&self.certificate) || !absolute(&self.key) {
+            return Some("listen.certificate and listen.key must be absolute paths");
+        }
+        (self.tls().is_none() && !self.may_be_unprotected()).then_some(
+            "listen.address is reachable from other hosts, and passwords and tokens would cross the network readable: give listen.certificate \
+             and listen.key. Who wants it nevertheless says so twice: listen.unprotected = true and \
+             listen.secrets_may_be_read_on_the_way = true",
+        )
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionSettings {
+    /// A session that is not used so long is over.
+    pub idle_minutes: u32,
+    /// A session is over after so long in any case.
+    pub hours: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> SessionSettings {
+        SessionSettings { idle_minutes: 30, hours: 12 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSettings {
+    /// How often new records of the audit log are copied into the vault.
+    pub mirror_seconds: u32,
+}
+
+impl Default for AuditSettings {
+    fn default() -> AuditSettings {
+        AuditSettings { mirror_seconds: 60 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerSettings {
+    /// Name or number of a user of this host.
+    pub user: String,
+    pub role: Role,
+    /// Only for this stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+}
+
 impl Config {
     pub fn load(path: &Path) -> Result<Config> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
@@ -97,8 +233,8 @@ impl Config {
         self.instance_folder.clone().unwrap_or_else(beside)
     }
 
-    fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+    pub(crate) fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|e| told(text, &e))?;
         let rules = [
             (config.key_file.is_absolute(), "key_file must be an absolute path"),
             (config.data_folder.is_absolute(), "data_folder must be an absolute path"),
@@ -106,11 +242,21 @@ impl Config {
             (config.instance_folder().is_absolute(), "instance_folder must be an absolute path"),
             ((1..=64).contains(&config.backup.workers), "backup.workers must be 1 to 64"),
             ((1..=19).contains(&config.backup.zstd_level), "backup.zstd_level must be 1 to 19"),
+            ((1..=1024).contains(&config.limits.operations), "limits.operations must be 1 to 1024"),
+            ((1..=1024).contains(&config.limits.backups), "limits.backups must be 1 to 1024"),
+            ((1..=1024).contains(&config.limits.drills), "limits.drills must be 1 to 1024"),
+            ((1..=86_400).contains(&config.catalog.copy_seconds), "catalog.copy_seconds must be 1 to 86400"),
             ((10..=60_000).contains(&config.log.interval_ms), "log.interval_ms must be 10 to 60000"),
+            ((1..=1440).contains(&config.sessions.idle_minutes), "sessions.idle_minutes must be 1 to 1440"),
+            ((1..=720).contains(&config.sessions.hours), "sessions.hours must be 1 to 720"),
+            ((1..=3600).contains(&config.audit.mirror_seconds), "audit.mirror_seconds must be 1 to 3600"),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err((*rule).to_owned()),
-            None => Ok(config),
+            None => {
+                let listening = || config.listen.as_ref().and_then(ListenSettings::wrong).map(str::to_owned);
+                config.alerts.wrong().or_else(listening).map_or(Ok(config), Err)
+            }
         }
     }
 
@@ -121,6 +267,12 @@ impl Config {
             toml::to_string_pretty(self).map_err(failed)?
         ))
     }
+}
+
+/// The line is not repeated: it may hold a secret that does not belong there.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message().trim().replace('\n', ", "))
 }
 
 #[cfg(test)]

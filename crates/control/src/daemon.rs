@@ -6,21 +6,28 @@ use std::fs::File;
 use std::future::Future;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use api::ConditionView;
+use ops::{Db, SqlStore, Worker};
 use vault::Vault;
 
-use crate::catalog::Catalog;
-use crate::conditions;
+use crate::alarms::{self, Alarms};
+use crate::approvals;
+use crate::audit::{self, AuditLog};
+use crate::catalog::{Catalog, copy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::init::make_folder;
 use crate::instances::{self, Turns};
+use crate::metrics::Requests;
 use crate::open::{VaultAsk, open_vault};
 use crate::operation::{self, Running};
+use crate::people::limits::LoginLimits;
 use crate::source::Source;
+use crate::stacks;
+use crate::timetable;
 
 /// Cheap to clone; everything that runs holds one.
 #[derive(Debug, Clone)]
@@ -34,10 +41,16 @@ pub(crate) struct Inner {
     pub(crate) host: Host,
     pub(crate) vault: Vault,
     pub(crate) catalog: Catalog,
+    pub(crate) runs: SqlStore,
     pub(crate) running: Running,
+    worker: OnceLock<Worker>,
     pub(crate) turns: Turns,
+    pub(crate) stacks: stacks::Read,
+    pub(crate) audit: AuditLog,
+    pub(crate) login_limits: LoginLimits,
     sources: Mutex<BTreeMap<String, Source>>,
-    slot_risks: Mutex<BTreeMap<String, ConditionView>>,
+    pub(crate) alarms: Alarms,
+    pub(crate) requests: Requests,
     /// Held as long as the daemon lives.
     _lock: File,
 }
@@ -54,48 +67,107 @@ impl Deref for Daemon {
 pub async fn serve(config: &Path, host: Host, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     let config = Config::load(config)?;
     let daemon = Daemon::start(config, host).await?;
-    let watching = tokio::spawn(conditions::watch(daemon.clone()));
-    let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
+    if let Err(error) = audit::catch_up(&daemon).await {
+        tracing::error!(%error, "the audit log could not be compared with its copy in the vault");
+    }
+    let copying = tokio::spawn(copy::keep(daemon.clone()));
+    let watching = tokio::spawn(alarms::run(daemon.clone()));
+    let working = tokio::spawn(take_up(daemon.clone()));
+    let mirroring = tokio::spawn(audit::keep_mirror(daemon.clone()));
     let served = crate::http::serve(&daemon, shutdown).await;
     watching.abort();
-    keeping.abort();
+    copying.abort();
+    mirroring.abort();
+    daemon.worker().leave();
+    let _ = working.await;
     daemon.stop().await;
     served
 }
 
+const CLEARING_TRIES: u32 = 5;
+const CLEAR_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Goes on with what an earlier daemon was at: first what it left half open is taken away, then its operations go on, and its instances
+/// are looked after.
+async fn take_up(daemon: Daemon) {
+    for _ in 0..CLEARING_TRIES {
+        match instances::watch::clear_unfinished(&daemon).await {
+            Ok(0) => break,
+            Ok(_) => tokio::time::sleep(CLEAR_AGAIN_AFTER).await,
+            Err(error) => tracing::error!(%error, "what the last daemon left half open could not be looked at"),
+        }
+    }
+    let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
+    let timing = tokio::spawn(timetable::keep_time(daemon.clone()));
+    let expiring = tokio::spawn(approvals::keep_time(daemon.clone()));
+    daemon.worker().work().await;
+    keeping.abort();
+    timing.abort();
+    expiring.abort();
+}
+
 impl Daemon {
-    async fn start(config: Config, host: Host) -> Result<Daemon> {
+    pub(crate) async fn start(config: Config, host: Host) -> Result<Daemon> {
         make_folder(&config.data_folder)?;
         let lock = lock(&config.data_folder)?;
-        let catalog = Catalog::open(&config.data_folder.join("catalog.db")).await?;
-        operation::fail_unfinished(&catalog, host.env.now()).await?;
+        let db = Db::sqlite(&config.data_folder.join("catalog.db"), Arc::new(CatalogClock(host.env.clone()))).await?;
+        let catalog = Catalog::open(db.clone()).await?;
+        let runs = SqlStore::open(db).await?;
+        // The data folder's lock is ours, and the catalog lies in it.
+        runs.end_leases().await?;
         let vault = open_vault(&VaultAsk::of(&config), &host).await?;
         let rows = catalog.sources().await?;
+        let login_limits = LoginLimits::new(&host.env);
         let inner = Inner {
             config,
             host,
             vault,
             catalog,
+            runs,
             running: Running::default(),
+            worker: OnceLock::new(),
             turns: Turns::default(),
+            stacks: stacks::Read::default(),
+            audit: AuditLog::default(),
+            login_limits,
             sources: Mutex::default(),
-            slot_risks: Mutex::default(),
+            alarms: Alarms::default(),
+            requests: Requests::default(),
             _lock: lock,
         };
         let daemon = Daemon { inner: Arc::new(inner) };
+        daemon.make_worker();
         for row in rows {
             let name = row.name.clone();
             match Source::start(&daemon, row) {
                 Ok(source) => daemon.add_source(source),
-                Err(error) => tracing::error!(source = name, %error, "this source cannot be started"),
+                Err(error) => {
+                    tracing::error!(source = name, %error, "this source cannot be started");
+                    daemon.alarms.source_not_started(&name, error.to_string());
+                }
             }
         }
         tracing::info!(vault = daemon.vault.store().location(), sources = daemon.sources().len(), "the daemon serves");
         Ok(daemon)
     }
 
+    fn make_worker(&self) {
+        let unique = vault::names::hex(&self.host.env.random::<8>());
+        let settings = operation::worker_settings(
+            &self.config.limits,
+            format!("daemon {} {unique}", std::process::id()),
+            String::new(),
+        );
+        let worker = Worker::new(Arc::new(self.runs.clone()), operation::registry(self), settings);
+        let _ = self.worker.set(worker);
+    }
+
+    /// Does the operations.
+    pub(crate) fn worker(&self) -> &Worker {
+        self.worker.get().expect("made when the daemon starts")
+    }
+
     async fn stop(&self) {
-        self.running.cancel_all();
         for source in self.sources() {
             source.receiver.stop().await;
         }
@@ -126,17 +198,14 @@ impl Daemon {
     pub(crate) fn take_source(&self, name: &str) -> Result<Source> {
         self.lock_sources().remove(name).ok_or_else(|| unknown(name))
     }
+}
 
-    pub(crate) fn slot_risk(&self, name: &str) -> Option<ConditionView> {
-        self.slot_risks.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
+#[derive(Debug)]
+pub(crate) struct CatalogClock(pub(crate) vault::Env);
 
-    pub(crate) fn set_slot_risk(&self, name: &str, risk: Option<ConditionView>) {
-        let mut risks = self.slot_risks.lock().unwrap_or_else(PoisonError::into_inner);
-        match risk {
-            Some(risk) => drop(risks.insert(name.to_owned(), risk)),
-            None => drop(risks.remove(name)),
-        }
+impl ops::Clock for CatalogClock {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
     }
 }
 

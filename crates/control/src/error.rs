@@ -17,7 +17,28 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3015", Kind::Refused, "an instance of that name is there already"),
     code("RK-3016", Kind::Refused, "something else is being done with the instance"),
     code("RK-3020", Kind::Internal, "the catalog failed"),
-    code("RK-3021", Kind::Unavailable, "the daemon ended while the operation ran"),
+    code("RK-3040", Kind::Unavailable, "a step of an operation took longer than it may"),
+    code("RK-3041", Kind::Refused, "the operation was planned by a program that knows other steps"),
+    code("RK-3042", Kind::Refused, "an operation as it stands cannot be told that"),
+    code("RK-3017", Kind::Input, "a stack's file is not right"),
+    code("RK-3018", Kind::Refused, "the policy does not allow it, or no more of it"),
+    code("RK-3043", Kind::Refused, "the backup that was named is not complete, has failed, or is gone"),
+    code("RK-3044", Kind::NotFound, "the vault holds no copy of a catalog"),
+    code("RK-3045", Kind::Refused, "something is there already that would be overwritten"),
+    code("RK-3046", Kind::Refused, "something has been changed since whoever asks has looked at it"),
+    code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
+    code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
+    code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
+    code("RK-3072", Kind::Unavailable, "too many tries to sign in"),
+    code("RK-3073", Kind::Refused, "name or password is not right"),
+    code(
+        "RK-3074",
+        Kind::Refused,
+        "the request may be forged: it comes from another page, or without the session's word",
+    ),
+    code("RK-3075", Kind::Unavailable, "the request took too long"),
+    code("RK-3076", Kind::Refused, "a user of that name is there already"),
+    code("RK-3078", Kind::Input, "the request is larger than it may be"),
     code("RK-3030", Kind::Input, "no credentials for the object store were found"),
 ];
 
@@ -56,8 +77,43 @@ pub enum Error {
     Catalog(#[from] sqlx::Error),
     #[error("the catalog could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    #[error("the daemon ended while it ran")]
-    DaemonEnded,
+    #[error("the file is not right:\n  {}", .0.join("\n  "))]
+    StackFile(Vec<String>),
+    #[error("the policy allows {}", allowed(.what, *.limit))]
+    NotEntitled { what: &'static str, limit: u32 },
+    #[error(transparent)]
+    Runs(ops::store::Error),
+    #[error("backup {backup:?} cannot be restored: {why}")]
+    NotRestorable { backup: String, why: String },
+    #[error("the vault {0} holds no copy of a catalog")]
+    NoCopy(String),
+    #[error("{0} is there already")]
+    There(String),
+    #[error("{0} has been changed since you looked at it")]
+    Changed(String),
+    #[error("the catalog cannot be written: {0}")]
+    CatalogFails(String),
+    #[error("the secret {reference} cannot be read: {what}")]
+    Secret { reference: String, what: String },
+    #[error("nobody is signed in")]
+    NotSignedIn,
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("too many tries to sign in")]
+    TooManyTries,
+    #[error("name or password is not right")]
+    WrongPassword,
+    #[error("{0}")]
+    Forged(&'static str),
+    #[error("the request took longer than {0} s")]
+    TooSlow(u64),
+    #[error("there is a user {0} already")]
+    TakenUser(String),
+    #[error("the request is larger than it may be")]
+    TooLarge,
+    /// Of an operation that was waited for.
+    #[error("{}", .0.message)]
+    OfOperation(Box<api::ErrorBody>),
     #[error("no credentials for {0}")]
     NoCredentials(String),
 }
@@ -77,7 +133,24 @@ impl Error {
             Error::BusyInstance(_) => "RK-3016",
             Error::Ask(_) => "RK-3013",
             Error::Catalog(_) | Error::Migrate(_) => "RK-3020",
-            Error::DaemonEnded => "RK-3021",
+            Error::StackFile(_) => "RK-3017",
+            Error::NotEntitled { .. } => "RK-3018",
+            Error::Runs(ops::store::Error::Illegal(_)) => "RK-3042",
+            Error::Runs(_) | Error::CatalogFails(_) => "RK-3020",
+            Error::NotRestorable { .. } => "RK-3043",
+            Error::NoCopy(_) => "RK-3044",
+            Error::There(_) => "RK-3045",
+            Error::Changed(_) => "RK-3046",
+            Error::Secret { .. } => "RK-3060",
+            Error::NotSignedIn => "RK-3070",
+            Error::Forbidden(_) => "RK-3071",
+            Error::TooManyTries => "RK-3072",
+            Error::WrongPassword => "RK-3073",
+            Error::Forged(_) => "RK-3074",
+            Error::TooSlow(_) => "RK-3075",
+            Error::TakenUser(_) => "RK-3076",
+            Error::TooLarge => "RK-3078",
+            Error::OfOperation(body) => static_code(&body.code),
             Error::NoCredentials(_) => "RK-3030",
         }
     }
@@ -86,6 +159,7 @@ impl Error {
         match self {
             Error::Engine(error) => error.kind(),
             Error::Vault(error) => error.kind(),
+            Error::OfOperation(body) => kind_of_code(&body.code),
             _ => kind_of(CODES, self.code()),
         }
     }
@@ -94,6 +168,7 @@ impl Error {
         Some(match self {
             Error::Engine(error) => return error.hint(),
             Error::Vault(error) => return error.hint(),
+            Error::OfOperation(body) => return body.hint.clone(),
             Error::Config { .. } => "see docs/configuration.md, or make a new one with `rekindle init`".into(),
             Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 "is the path right? `rekindle init` makes a configuration and what it names".into()
@@ -107,7 +182,34 @@ impl Error {
             Error::TakenInstance(_) => "choose another name, or remove that one with `rekindle clone rm`".into(),
             Error::BusyInstance(_) => "wait a moment and try again".into(),
             Error::Busy { .. } => "wait for it, or cancel it".into(),
-            Error::DaemonEnded => "nothing half-done counts; start it again".into(),
+            Error::StackFile(_) => "nothing was changed; docs/policies.md says what a file may hold".into(),
+            Error::NotEntitled { .. } => "remove one, or have the policy changed: rekindle apply".into(),
+            Error::Unknown { what: "user", .. } => "see `rekindle users list` for the names".into(),
+            Error::Unknown { what: "token", .. } => "see `rekindle tokens list` for the ids".into(),
+            Error::Unknown { what: "stack", .. } => "see `rekindle export` for the names".into(),
+            Error::Runs(ops::store::Error::Illegal(_)) => "`rekindle ops show ID` says how it stands".into(),
+            Error::NotRestorable { .. } => "`rekindle timeline NAME` shows what can be restored".into(),
+            Error::NoCopy(_) => {
+                "begin with `rekindle init` on this vault and protect the databases again; their backups are all there"
+                    .into()
+            }
+            Error::There(_) => "nothing is overwritten: name other places, or move it away".into(),
+            Error::CatalogFails(_) => "it goes on by itself when the disk of the data folder can write again".into(),
+            Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
+            Error::Unknown { what: "channel", .. } => {
+                "see [[alerts.channel]] in the configuration for the names".into()
+            }
+            Error::Unknown { what: "alarm", .. } => "see `rekindle alerts --all` for the numbers".into(),
+            Error::Secret { .. } => "the daemon reads it as its own user, and `env:` from its own environment".into(),
+            Error::NotSignedIn => {
+                "give a token: --token REFERENCE or REKINDLE_TOKEN; on the socket, [[peer]] of the configuration names who may".into()
+            }
+            Error::Forbidden(_) => "docs/people.md says which role is needed for what; `rekindle users role` gives it".into(),
+            Error::TooManyTries => "wait a minute and try again".into(),
+            Error::WrongPassword => "an admin can set a new one: rekindle users password NAME".into(),
+            Error::Forged(_) => "send the session's `csrf` as header X-Rekindle-CSRF, from a page of this daemon".into(),
+            Error::TooSlow(_) => "what it began may go on: see `rekindle ops`".into(),
+            Error::TakenUser(_) => "choose another name; `rekindle users list` says who there is".into(),
             Error::NoCredentials(_) => {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a role"
                     .into()
@@ -118,7 +220,10 @@ impl Error {
 
     /// The wire shape, with the chain of causes.
     pub fn body(&self) -> api::ErrorBody {
-        let mut causes = Vec::new();
+        let mut causes = match self {
+            Error::OfOperation(body) => body.causes.clone(),
+            _ => Vec::new(),
+        };
         let mut cause = self.source();
         while let Some(error) = cause {
             causes.push(error.to_string());
@@ -131,7 +236,12 @@ impl Error {
             causes,
             hint: self.hint(),
             exit_code: self.kind().exit_code(),
+            request_id: crate::http::request_id(),
         }
+    }
+
+    pub(crate) fn http_status(&self) -> u16 {
+        http_status(self.code(), self.kind())
     }
 
     pub(crate) fn file(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Error {
@@ -139,17 +249,56 @@ impl Error {
     }
 }
 
+/// A few codes have a status that says more than their kind's.
+fn http_status(code: &str, kind: Kind) -> u16 {
+    match code {
+        "RK-3070" | "RK-3073" => 401,
+        "RK-3071" | "RK-3074" => 403,
+        "RK-3072" => 429,
+        "RK-3046" => 412,
+        "RK-3078" => 413,
+        _ => kind.http_status(),
+    }
+}
+
+fn allowed(what: &str, limit: u32) -> String {
+    if limit == 0 { format!("no {what}") } else { format!("{limit} {what}, and there are as many") }
+}
+
+impl From<ops::store::Error> for Error {
+    fn from(error: ops::store::Error) -> Error {
+        match error {
+            ops::store::Error::Unknown(name) => Error::Unknown { what: "operation", name },
+            other => Error::Runs(other),
+        }
+    }
+}
+
+fn all_codes() -> Vec<Code> {
+    [vault::error::CODES, engine::error::CODES, CODES, engine::mount::error::CODES].concat()
+}
+
+/// The kind of an error of which only the code is left.
+pub(crate) fn kind_of_code(code: &str) -> Kind {
+    all_codes().iter().find(|row| row.code == code).map_or(Kind::Internal, |row| row.kind)
+}
+
+/// The same code, of the table.
+fn static_code(code: &str) -> &'static str {
+    all_codes().iter().find(|row| row.code == code).map_or("RK-1099", |row| row.code)
+}
+
 /// All codes of the product, for `docs/errors.md`: code, kind, exit code, HTTP status, meaning.
 pub fn error_table() -> String {
     let mut out = String::from("| code | kind | exit | HTTP | meaning |\n|---|---|---|---|---|\n");
-    for row in [vault::error::CODES, engine::error::CODES, CODES, engine::mount::error::CODES].concat() {
+    for row in all_codes() {
         let kind = row.kind;
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} |\n",
             row.code,
             kind.name(),
             kind.exit_code(),
-            kind.http_status(),
+            http_status(row.code, kind),
             row.meaning
         ));
     }

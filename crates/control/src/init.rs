@@ -9,7 +9,10 @@ use vault::Vault;
 use vault::keys::{Lock, Slot, Unlock, new_key_file};
 use vault::store::{SharedStore, probe};
 
-use crate::config::{BackupSettings, Config, LogSettings, MountSettings, S3Ask};
+use crate::config::{
+    AlertSettings, AuditSettings, BackupSettings, CatalogSettings, Config, LimitSettings, LogSettings, MountSettings,
+    S3Ask, SessionSettings,
+};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::open::open_store;
@@ -43,11 +46,19 @@ pub async fn init(ask: &InitAsk, host: &Host) -> Result<InitDone> {
         key_file: ask.key_file.clone(),
         data_folder: ask.data_folder.clone(),
         socket: ask.socket.clone(),
+        socket_group: None,
         instance_folder: None,
+        listen: None,
+        sessions: SessionSettings::default(),
+        audit: AuditSettings::default(),
+        peer: Vec::new(),
         s3: ask.s3.clone(),
         backup: BackupSettings::default(),
         log: LogSettings::default(),
         mount: MountSettings::default(),
+        catalog: CatalogSettings::default(),
+        limits: LimitSettings::default(),
+        alerts: AlertSettings::default(),
         server_programs: Vec::new(),
     };
     let text = config.to_toml()?;
@@ -110,7 +121,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
 }
 
 /// Writes a file durably; without `replace`, one that is there is an error.
-fn write_new(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Result<()> {
     let failed = |e| Error::file("write", path, e);
     let mut options = fs::OpenOptions::new();
     options.write(true).mode(mode).create_new(!replace).create(true).truncate(true);

@@ -22,6 +22,7 @@ use engine::postgres::restore::{MountAsk, Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Resolved, Stop};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use vault::backup::catalog as backups;
 use vault::names::SourceName;
 
@@ -39,7 +40,7 @@ const TURN_LOOKS: u32 = 600;
 mod view;
 pub(crate) mod watch;
 
-pub(crate) use view::{all, one};
+pub(crate) use view::{all, one, troubles};
 
 /// Who works on which instance: one at a time. And how often its mount has failed, as far as that was told.
 #[derive(Debug, Clone, Default)]
@@ -74,10 +75,11 @@ impl Drop for Turn {
 }
 
 /// What is to be opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) kind: InstanceKind,
+    #[serde(with = "source_name")]
     pub(crate) source: SourceName,
     /// Where it goes, and the moment; for all but a restore the place is ours to choose.
     pub(crate) ask: RestoreAsk,
@@ -222,7 +224,7 @@ fn make_passable(folder: &Path) -> Result<()> {
 }
 
 /// The ask that gives this very moment again, whatever the log has got since.
-fn at_the_same_moment(ask: &RestoreAsk, resolved: &Resolved) -> RestoreAsk {
+pub(crate) fn at_the_same_moment(ask: &RestoreAsk, resolved: &Resolved) -> RestoreAsk {
     let (target, before) = match resolved.stop {
         Stop::Immediate => (TargetAsk::Backup(resolved.backup.id.to_string()), false),
         Stop::Behind(lsn) => (TargetAsk::Lsn(lsn.to_string()), false),
@@ -314,15 +316,7 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
     if row.kind != kind_name(InstanceKind::Clone) {
         return Err(Error::Ask(format!("{name} is not a clone")));
     }
-    let ask: RestoreAsk = stored(&row.ask)?;
-    let wanted = Wanted {
-        name: row.name.clone(),
-        kind: InstanceKind::Clone,
-        source: row.source.parse()?,
-        ask: RestoreAsk { port: Some(opened.instance.port), ..ask },
-        ttl_seconds: None,
-        quota_bytes: None,
-    };
+    let wanted = wanted_again(daemon, name).await?;
     let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, None).await?;
     row.phase = phase_name(InstancePhase::Opening).to_owned();
     daemon.catalog.put_instance(&row).await?;
@@ -438,6 +432,46 @@ async fn take(daemon: &Daemon, name: &str) -> Result<(Turn, InstanceRow)> {
 /// For work of the daemon's own on an instance that it has just opened.
 pub(crate) async fn opened_as(daemon: &Daemon, name: &str) -> Result<Opened> {
     ready(&daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?)
+}
+
+/// Whether what was to be opened is.
+pub(crate) async fn is_open(daemon: &Daemon, name: &str) -> Result<bool> {
+    let row = daemon.catalog.instance(name).await?;
+    Ok(row.is_some_and(|row| row.opened.is_some() && row.phase != phase_name(InstancePhase::Opening)))
+}
+
+/// What its opening came to, if it did.
+pub(crate) async fn report_of(daemon: &Daemon, name: &str) -> Result<Option<serde_json::Value>> {
+    let row = daemon.catalog.instance(name).await?;
+    row.and_then(|row| row.report).as_deref().map(stored).transpose()
+}
+
+/// What to ask for to have an instance again as it was opened.
+pub(crate) async fn wanted_again(daemon: &Daemon, name: &str) -> Result<Wanted> {
+    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    let ask: RestoreAsk = stored(&row.ask)?;
+    let port = opened(&row)?.map(|opened| opened.instance.port).or(ask.port);
+    Ok(Wanted {
+        name: row.name.clone(),
+        kind: InstanceKind::Clone,
+        source: row.source.parse()?,
+        ask: RestoreAsk { port, ..ask },
+        ttl_seconds: None,
+        quota_bytes: row.quota_bytes.map(i64::unsigned_abs),
+    })
+}
+
+mod source_name {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use vault::names::SourceName;
+
+    pub(super) fn serialize<S: Serializer>(name: &SourceName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SourceName, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
 }
 
 pub(crate) fn unknown(name: &str) -> Error {

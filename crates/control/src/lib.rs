@@ -1,34 +1,51 @@
 //! The product: what is protected, what runs, and how people reach it. `daemon` is the story of `rekindle serve`; each
 //! operation and each HTTP resource has a file of its own; `recover`, `init` and `keys` need no daemon.
 
+mod alarms;
+mod approvals;
+mod audit;
 mod catalog;
-mod conditions;
 mod config;
 mod daemon;
+mod doctor;
+mod entitlements;
 mod error;
 mod host;
+#[cfg(test)]
+mod house;
 mod http;
 mod init;
 mod instances;
 mod keys;
+mod metrics;
 mod mount_process;
 mod open;
 mod operation;
+mod people;
+mod policy;
 mod recover;
+mod recover_catalog;
 mod report;
+mod secret;
 mod source;
+mod stacks;
+mod timetable;
 mod views;
 
-pub use config::{Config, S3Ask};
+pub use config::{Config, ListenSettings, S3Ask};
 pub use daemon::serve;
+pub use doctor::doctor;
 pub use error::{Error, Result, error_table};
 pub use host::Host;
+pub use http::{openapi, roles_table};
 pub use init::{InitAsk, InitDone, init};
 pub use keys::{KeyLockAsk, KeySlotView, dump, key_add, key_list, key_remove, key_test};
 pub use mount_process::mount_serve;
 pub use open::{UnlockAsk, VaultAsk, vault_ask_from_config};
 pub use operation::Watch;
 pub use recover::{RecoverAsk, recover, recover_plan};
+pub use recover_catalog::{CatalogRecovered, RecoverCatalogAsk, recover_catalog};
+pub use secret::{Secret, SecretRef};
 pub use vault::error::{Code, Kind, code, kind_of};
 
 use std::path::Path;

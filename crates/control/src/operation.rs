@@ -1,18 +1,30 @@
-//! Operations while they run: who runs what, how far it is, how it ended. What is being done stands in the siblings, one file
-//! each. (Steps that survive a daemon come with the durable operations; until then an operation ends with its daemon.)
+//! Operations of the product, on the durable ones of `ops`: what they are made of, how they are asked for, how they are shown. What each
+//! one does stands in a sibling, one file each, with its table of steps.
+//!
+//! ```text
+//!   asked ──► plan ──► run in the catalog ──► worker: step by step ──► result
+//!                         a daemon that ends in the middle is followed by the next, which looks and goes on
+//! ```
 
-use std::collections::HashMap;
-use std::future::Future;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use api::{Operation, OperationKind, OperationStatus};
+use api::OperationKind;
+use async_trait::async_trait;
 use jiff::Timestamp;
+use ops::{Event, Failure, Filter, Found, Head, Kind, Outcome, Plan, Registry, Retry, Step, StepPlan, Store, Work};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use vault::backup::tree::Progress;
 
-use crate::catalog::{Catalog, OperationRow};
+use crate::config::LimitSettings;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::{approvals, views};
 
 pub(crate) mod backup;
 pub(crate) mod check;
@@ -20,9 +32,156 @@ pub(crate) mod clone;
 pub(crate) mod drill;
 pub(crate) mod expire;
 pub(crate) mod extract;
+#[cfg(debug_assertions)]
+mod fault;
+pub(crate) mod protect;
 pub(crate) mod restore;
+mod view;
 
-/// How far something is; shared between who does it, who shows it and who cancels it.
+pub(crate) use view::{kind_name, view};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Operations shown in a list when nobody says how many.
+const LISTED: u32 = 200;
+
+/// A kind of operation: its steps by name, with what does them.
+pub(crate) struct Table {
+    pub(crate) kind: OperationKind,
+    pub(crate) parts: Vec<(&'static str, Arc<dyn Part>)>,
+}
+
+/// All there are. The laws are tested by going through it.
+pub(crate) fn tables() -> Vec<Table> {
+    vec![
+        backup::table(),
+        check::table(),
+        clone::table(),
+        clone::peek_table(),
+        drill::table(),
+        expire::table(),
+        extract::table(),
+        protect::table(),
+        protect::unprotect_table(),
+        restore::table(),
+    ]
+}
+
+pub(crate) fn registry(daemon: &Daemon) -> Registry {
+    let adapted = |(name, part): (&'static str, Arc<dyn Part>)| {
+        let step: Arc<dyn Step> = Arc::new(Adapted { daemon: daemon.clone(), part });
+        (name, step)
+    };
+    let kind =
+        |table: Table| Kind { name: kind_name(table.kind), steps: table.parts.into_iter().map(adapted).collect() };
+    Registry::new(tables().into_iter().map(kind))
+}
+
+/// What a step does, in the words of this crate; see `ops::step` for what it owes.
+#[async_trait]
+pub(crate) trait Part: Debug + Send + Sync {
+    async fn act(&self, at: &At) -> Result<Value>;
+
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
+    }
+
+    async fn undo(&self, _at: &At) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    pub(crate) daemon: Daemon,
+    pub(crate) work: Work,
+    pub(crate) watch: Arc<Watch>,
+}
+
+impl At {
+    pub(crate) fn id(&self) -> &str {
+        &self.work.run.head.id
+    }
+
+    pub(crate) fn input<T: DeserializeOwned>(&self) -> Result<T> {
+        read(self.work.input())
+    }
+
+    /// Whether an earlier try may have left something.
+    pub(crate) fn is_again(&self) -> bool {
+        self.work.run.state.steps.get(self.work.step).is_some_and(|step| step.attempts > 1)
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    let broken = |e: serde_json::Error| vault::Error::Internal(format!("an operation's plan: {e}"));
+    Ok(T::deserialize(value).map_err(broken)?)
+}
+
+#[derive(Debug)]
+struct Adapted {
+    daemon: Daemon,
+    part: Arc<dyn Part>,
+}
+
+impl Adapted {
+    fn at(&self, work: &Work) -> At {
+        At { daemon: self.daemon.clone(), work: work.clone(), watch: Watch::new() }
+    }
+}
+
+#[async_trait]
+impl Step for Adapted {
+    async fn act(&self, work: &Work) -> Result<Value, Failure> {
+        let at = self.at(work);
+        let _live = self.daemon.running.enter(at.id(), &at.watch);
+        #[cfg(debug_assertions)]
+        if let Some(fault) = fault::of(&at) {
+            return fault::act(fault, self.part.as_ref(), &at).await;
+        }
+        let acting = self.part.act(&at);
+        tokio::pin!(acting);
+        let done = tokio::select! {
+            done = &mut acting => done,
+            () = work.stop.asked() => {
+                at.watch.cancel();
+                acting.await
+            }
+        };
+        done.map_err(|error| failure(work, &error))
+    }
+
+    async fn look(&self, work: &Work) -> Result<Found, Failure> {
+        self.part.look(&self.at(work)).await.map_err(|error| failure(work, &error))
+    }
+
+    async fn undo(&self, work: &Work) -> Result<(), Failure> {
+        self.part.undo(&self.at(work)).await.map_err(|error| failure(work, &error))
+    }
+}
+
+/// No step says that nothing happened: what an error leaves is looked at.
+fn failure(work: &Work, error: &Error) -> Failure {
+    let body = error.body();
+    work.line(
+        ops::Level::Error,
+        format!(
+            "{} ({})",
+            std::iter::once(&body.message).chain(&body.causes).map(String::as_str).collect::<Vec<_>>().join(": "),
+            body.code
+        ),
+    );
+    Failure {
+        outcome: Outcome::Unknown,
+        retryable: error.kind() == crate::Kind::Unavailable,
+        code: body.code,
+        message: body.message,
+        hint: body.hint.unwrap_or_default(),
+        causes: body.causes,
+    }
+}
+
+/// How far a step is; shared between who does it, who shows it and who cancels it.
 #[derive(Debug, Default)]
 pub struct Watch {
     pub(crate) progress: Arc<Progress>,
@@ -52,239 +211,190 @@ impl Watch {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Live {
-    id: String,
-    kind: OperationKind,
-    source: Option<String>,
-    started: Timestamp,
-    watch: Arc<Watch>,
-}
-
-/// The operations that run now.
+/// How far the steps are that this daemon does now.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
-    live: Mutex<HashMap<String, Live>>,
+    live: Mutex<HashMap<String, Arc<Watch>>>,
+}
+
+pub(crate) struct Live<'a> {
+    running: &'a Running,
+    id: String,
 }
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Live>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Watch>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn list(&self) -> Vec<Operation> {
-        let mut running: Vec<Operation> = self.lock().values().map(Live::view).collect();
-        running.sort_by_key(|operation| operation.started);
-        running
+    fn enter(&self, id: &str, watch: &Arc<Watch>) -> Live<'_> {
+        self.lock().insert(id.to_owned(), watch.clone());
+        Live { running: self, id: id.to_owned() }
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Operation> {
-        self.lock().get(id).map(Live::view)
-    }
-
-    pub(crate) fn cancel(&self, id: &str) -> Result<()> {
-        let live = self.lock().get(id).cloned();
-        live.map(|live| live.watch.cancel()).ok_or(Error::Unknown { what: "running operation", name: id.to_owned() })
-    }
-
-    pub(crate) fn cancel_all(&self) {
-        self.lock().values().for_each(|live| live.watch.cancel());
+    pub(crate) fn watch(&self, id: &str) -> Option<Arc<Watch>> {
+        self.lock().get(id).cloned()
     }
 }
 
-impl Live {
-    fn view(&self) -> Operation {
-        let (step, progress) = self.watch.operation_progress();
-        Operation {
-            id: self.id.clone(),
-            kind: self.kind,
-            source: self.source.clone(),
-            status: OperationStatus::Running,
-            step,
-            progress,
-            started: self.started,
-            ended: None,
-            error: None,
-            result: None,
-        }
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.running.lock().remove(&self.id);
     }
 }
 
-/// Begins an operation and returns it as it begins. Of one kind only one runs for a source at a time.
-pub(crate) async fn begin<F, Fut>(
-    daemon: &Daemon,
-    kind: OperationKind,
-    source: Option<&str>,
-    work: F,
-) -> Result<Operation>
-where
-    F: FnOnce(Daemon, Arc<Watch>) -> Fut,
-    Fut: Future<Output = Result<serde_json::Value>> + Send + 'static,
-{
-    let id = vault::names::hex(&daemon.host.env.random::<6>());
-    let live = Live {
-        id: id.clone(),
-        kind,
-        source: source.map(str::to_owned),
-        started: daemon.host.env.now(),
-        watch: Watch::new(),
+/// Who asks, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    /// The same key asks for the same operation.
+    pub(crate) key: Option<String>,
+}
+
+/// An operation that is wanted.
+pub(crate) struct Wanted<'a> {
+    pub(crate) kind: OperationKind,
+    pub(crate) source: Option<&'a str>,
+    /// What no other unfinished operation may be about.
+    pub(crate) alone: Option<String>,
+    pub(crate) input: Value,
+    pub(crate) steps: Vec<StepPlan>,
+}
+
+/// A step that is tried as often as is usual, and has nothing to take back.
+pub(crate) fn step(name: &str, what: &str) -> StepPlan {
+    StepPlan {
+        name: name.to_owned(),
+        what: what.to_owned(),
+        undo: None,
+        retry: Retry::USUAL,
+        about_ms: None,
+        timeout_ms: None,
+    }
+}
+
+pub(crate) fn input(value: &impl Serialize) -> Result<Value> {
+    views::to_json(value)
+}
+
+/// Puts an operation into the catalog, from where it is done. Returns it as it stands then.
+pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Result<api::Operation> {
+    let kind = kind_name(wanted.kind);
+    let lane = wanted.alone;
+    let approvals = approvals::needed(daemon, wanted.kind, wanted.source).await?;
+    let head = Head {
+        id: vault::names::hex(&daemon.host.env.random::<6>()),
+        kind: kind.to_owned(),
+        subject: wanted.source.map(str::to_owned),
+        lane,
+        place: None,
+        asked_by: by.name.clone(),
+        why: by.why,
+        plan: Plan { input: wanted.input, steps: wanted.steps, approvals },
+        created: daemon.runs.now().await?,
     };
-    enter(daemon, &live)?;
-    let view = live.view();
-    if let Err(error) = daemon.catalog.begin_operation(&row(&view)?).await {
-        daemon.running.lock().remove(&id);
-        return Err(error);
-    }
-    tracing::info!(operation = id, kind = kind_name(kind), source, "begun");
-    let task = tokio::spawn(work(daemon.clone(), live.watch.clone()));
-    let daemon = daemon.clone();
-    tokio::spawn(async move {
-        let outcome = match task.await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(vault::Error::Internal(error.to_string()).into()),
-        };
-        finish(&daemon, &live, outcome).await;
-    });
-    Ok(view)
-}
-
-fn enter(daemon: &Daemon, live: &Live) -> Result<()> {
-    let mut running = daemon.running.lock();
-    let alone = matches!(live.kind, OperationKind::Backup | OperationKind::Expire);
-    let same = |other: &&Live| alone && other.kind == live.kind && other.source == live.source;
-    if let Some(other) = running.values().find(same) {
-        let source_name = live.source.clone().unwrap_or_default();
-        return Err(Error::Busy { kind: kind_name(live.kind), source_name, id: other.id.clone() });
-    }
-    running.insert(live.id.clone(), live.clone());
-    Ok(())
-}
-
-async fn finish(daemon: &Daemon, live: &Live, outcome: Result<serde_json::Value>) {
-    let mut view = live.view();
-    view.ended = Some(daemon.host.env.now());
-    match outcome {
-        Ok(result) => {
-            tracing::info!(operation = view.id, kind = kind_name(view.kind), source = view.source, "succeeded");
-            view.status = OperationStatus::Succeeded;
-            view.result = Some(result);
-        }
-        Err(error) => {
-            let body = error.body();
-            let cancelled = body.code == "RK-1040";
-            tracing::error!(
-                operation = view.id,
-                kind = kind_name(view.kind),
-                source = view.source,
-                code = body.code,
-                error = body.message,
-                causes = body.causes.join(": "),
-                "did not succeed"
-            );
-            view.status = if cancelled { OperationStatus::Cancelled } else { OperationStatus::Failed };
-            view.error = Some(body);
-        }
-    }
-    let stored = match row(&view) {
-        Ok(row) => daemon.catalog.end_operation(&row).await,
-        Err(error) => Err(error),
+    let added = daemon.runs.add(&head, by.key.as_deref()).await.map_err(|error| busy(error, kind, wanted.source))?;
+    let run = match added.state.status {
+        ops::Status::Planned => daemon.runs.ask(&added.head.id, &Event::Submitted { by: by.name }).await?,
+        _ => added,
     };
-    if let Err(error) = stored {
-        tracing::error!(operation = view.id, %error, "the end of the operation could not be recorded");
-    }
-    daemon.running.lock().remove(&live.id);
+    tracing::info!(operation = run.head.id, kind, source = wanted.source, by = run.head.asked_by, "asked for");
+    daemon.worker().wake();
+    Ok(view(daemon, &run))
 }
 
-pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::Backup => "backup",
-        OperationKind::Restore => "restore",
-        OperationKind::Check => "check",
-        OperationKind::Expire => "expire",
-        OperationKind::Clone => "clone",
-        OperationKind::Peek => "peek",
-        OperationKind::Drill => "drill",
-        OperationKind::Extract => "extract",
+fn busy(error: ops::store::Error, kind: &'static str, source: Option<&str>) -> Error {
+    match error {
+        ops::store::Error::Busy(id) => Error::Busy { kind, source_name: source.unwrap_or("the vault").to_owned(), id },
+        other => other.into(),
     }
 }
 
-fn row(view: &Operation) -> Result<OperationRow> {
-    let failed = |e: serde_json::Error| vault::Error::Internal(e.to_string());
-    Ok(OperationRow {
-        id: view.id.clone(),
-        kind: kind_name(view.kind).to_owned(),
-        source: view.source.clone(),
-        status: match view.status {
-            OperationStatus::Running => "running",
-            OperationStatus::Succeeded => "succeeded",
-            OperationStatus::Failed => "failed",
-            OperationStatus::Cancelled => "cancelled",
+/// What a person says to an operation.
+pub(crate) async fn tell(daemon: &Daemon, id: &str, event: &Event) -> Result<api::Operation> {
+    let run = daemon.runs.ask(id, event).await?;
+    daemon.worker().told(&run);
+    Ok(view(daemon, &run))
+}
+
+pub(crate) async fn find(daemon: &Daemon, id: &str) -> Result<api::Operation> {
+    Ok(find_with_events(daemon, id).await?.0)
+}
+
+/// With how many events it has had: more mean that it has changed.
+pub(crate) async fn find_with_events(daemon: &Daemon, id: &str) -> Result<(api::Operation, u64)> {
+    let run = daemon.runs.run(id).await?;
+    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    Ok((view(daemon, &run), run.state.events))
+}
+
+/// Those that are not over and the newest of those that are, with how many events each has had.
+pub(crate) async fn recent(daemon: &Daemon) -> Result<Vec<(api::Operation, u64)>> {
+    let newest = Filter { limit: LISTED, ..Filter::default() };
+    let mut runs = daemon.runs.list(&newest).await?;
+    let unfinished = daemon.runs.list(&Filter { unfinished: true, ..newest }).await?;
+    let known: HashSet<String> = runs.iter().map(|run| run.head.id.clone()).collect();
+    runs.extend(unfinished.into_iter().filter(|run| !known.contains(&run.head.id)));
+    Ok(runs.iter().map(|run| (view(daemon, run), run.state.events)).collect())
+}
+
+/// Where an operation stands in the list of all.
+pub(crate) async fn place_of(daemon: &Daemon, id: &str) -> Result<(Timestamp, String)> {
+    let run = daemon.runs.run(id).await?;
+    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    Ok((run.head.created, run.head.id))
+}
+
+pub(crate) async fn list(daemon: &Daemon, filter: Filter) -> Result<Vec<api::Operation>> {
+    let limit = if filter.limit == 0 { LISTED } else { filter.limit };
+    let runs = daemon.runs.list(&Filter { limit, ..filter }).await?;
+    Ok(runs.iter().map(|run| view(daemon, run)).collect())
+}
+
+/// Returns when nothing goes on by itself any more.
+pub(crate) async fn until_over(daemon: &Daemon, id: &str) -> Result<api::Operation> {
+    loop {
+        let shown = find(daemon, id).await?;
+        if !shown.status.is_moving() && shown.status != api::OperationStatus::Planned {
+            return Ok(shown);
         }
-        .to_owned(),
-        step: view.step.clone(),
-        started: view.started.to_string(),
-        ended: view.ended.map(|ended| ended.to_string()),
-        error: view.error.as_ref().map(serde_json::to_string).transpose().map_err(failed)?,
-        result: view.result.as_ref().map(serde_json::to_string).transpose().map_err(failed)?,
-    })
-}
-
-/// An operation as it was recorded.
-pub(crate) fn recorded(row: OperationRow) -> Result<Operation> {
-    let broken = || vault::Error::Internal(format!("operation {} in the catalog", row.id));
-    let kinds = [
-        OperationKind::Backup,
-        OperationKind::Restore,
-        OperationKind::Check,
-        OperationKind::Expire,
-        OperationKind::Clone,
-        OperationKind::Peek,
-        OperationKind::Drill,
-        OperationKind::Extract,
-    ];
-    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
-    Ok(Operation {
-        kind: kinds.into_iter().find(|kind| kind_name(*kind) == row.kind).ok_or_else(broken)?,
-        status: match row.status.as_str() {
-            "running" => OperationStatus::Running,
-            "succeeded" => OperationStatus::Succeeded,
-            "cancelled" => OperationStatus::Cancelled,
-            _ => OperationStatus::Failed,
-        },
-        started: time(&row.started)?,
-        ended: row.ended.as_deref().map(time).transpose()?,
-        error: row.error.as_deref().map(serde_json::from_str).transpose().map_err(|_| broken())?,
-        result: row.result.as_deref().map(serde_json::from_str).transpose().map_err(|_| broken())?,
-        id: row.id,
-        source: row.source,
-        step: row.step,
-        progress: api::Progress::default(),
-    })
-}
-
-/// One that runs, or one that is over.
-pub(crate) async fn find(daemon: &Daemon, id: &str) -> Result<Operation> {
-    if let Some(operation) = daemon.running.get(id) {
-        return Ok(operation);
+        tokio::select! {
+            () = daemon.worker().changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
     }
-    let row = daemon.catalog.operation(id).await?;
-    recorded(row.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?)
 }
 
-pub(crate) async fn list(daemon: &Daemon) -> Result<Vec<Operation>> {
-    let running = daemon.running.list();
-    let over =
-        daemon.catalog.operations().await?.into_iter().filter(|row| running.iter().all(|live| live.id != row.id));
-    let over: Vec<Operation> = over.map(recorded).collect::<Result<_>>()?;
-    Ok(running.iter().rev().cloned().chain(over).collect())
+pub(crate) async fn unfinished(daemon: &Daemon) -> Result<Vec<api::Operation>> {
+    list(daemon, Filter { unfinished: true, ..Filter::default() }).await
 }
 
-/// What an earlier daemon left running has failed.
-pub(crate) async fn fail_unfinished(catalog: &Catalog, now: Timestamp) -> Result<()> {
-    let error = serde_json::to_string(&Error::DaemonEnded.body()).map_err(|e| vault::Error::Internal(e.to_string()))?;
-    let failed = catalog.fail_unfinished(now, &error).await?;
-    if failed > 0 {
-        tracing::warn!(failed, "operations of the last daemon did not come to their end");
+pub(crate) async fn log(daemon: &Daemon, id: &str, after: u64) -> Result<Vec<api::LogLine>> {
+    const LINES: u32 = 1000;
+    let run = daemon.runs.run(id).await?;
+    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    let step = |step: usize| run.head.plan.steps.get(step).map_or(String::new(), |step| step.name.clone());
+    let line = |said: ops::store::Said| api::LogLine {
+        n: said.n,
+        at: said.at,
+        step: step(said.step),
+        level: said.level,
+        text: said.text,
+    };
+    Ok(daemon.runs.lines(id, after, LINES).await?.into_iter().map(line).collect())
+}
+
+/// How the daemon's worker works.
+pub(crate) fn worker_settings(limits: &LimitSettings, owner: String, place: String) -> ops::WorkerSettings {
+    ops::WorkerSettings {
+        owner,
+        place,
+        ttl: Duration::from_secs(20),
+        look_every: Duration::from_millis(500),
+        most: limits.operations,
+        most_of: [(OperationKind::Backup, limits.backups), (OperationKind::Drill, limits.drills)]
+            .map(|(kind, most)| (kind_name(kind).to_owned(), most))
+            .into(),
     }
-    Ok(())
 }

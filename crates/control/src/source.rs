@@ -13,6 +13,8 @@ use crate::catalog::SourceRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::operation::{self, By};
+use crate::secret::{SecretRef, is_reference};
 
 /// A source at work.
 #[derive(Debug, Clone)]
@@ -47,19 +49,30 @@ fn cluster(row: &SourceRow, host: &Host) -> Result<Cluster> {
 }
 
 /// The slot's name is also the application's, which `synchronous_standby_names` may name.
-fn conninfo(url: &str, slot: &str, host: &Host) -> Result<Conninfo> {
-    Ok(Conninfo::parse(url, &host.connection_defaults(slot))?)
+pub(crate) fn conninfo(url: &str, slot: &str, host: &Host) -> Result<Conninfo> {
+    Ok(Conninfo::parse(&resolved(url, host)?, &host.connection_defaults(slot))?)
 }
 
-/// Looks at a server, and registers it when nothing stands in the way: slot first, then catalog; a failure takes the slot back.
-pub(crate) async fn protect(daemon: &Daemon, ask: &ProtectAsk) -> Result<ProtectAnswer> {
+/// What a reference leads to. Only the reference is ever kept.
+fn resolved(url: &str, host: &Host) -> Result<String> {
+    match is_reference(url) {
+        true => {
+            let reference = SecretRef::try_from(url.to_owned()).map_err(Error::Ask)?;
+            Ok(reference.read_here(host)?.expose().to_owned())
+        }
+        false => Ok(url.to_owned()),
+    }
+}
+
+/// Looks at a server, and registers it when nothing stands in the way; that is an operation, which this waits for.
+pub(crate) async fn protect(daemon: &Daemon, ask: &ProtectAsk, by: By) -> Result<ProtectAnswer> {
     let name: SourceName = ask.name.parse()?;
     let slot = ask.slot.clone().unwrap_or_else(|| format!("rekindle_{}", name.as_str().replace('-', "_")));
     if daemon.has_source(name.as_str()) {
         return Err(Error::Taken(name.to_string()));
     }
     let conninfo = conninfo(&ask.url, &slot, &daemon.host)?;
-    if conninfo.password.is_some() {
+    if conninfo.password.is_some() && !is_reference(&ask.url) {
         let what = "the connection string holds a password, and a catalog is no place for one: put it into the daemon's password file (~/.pgpass, mode 0600) and leave it out";
         return Err(Error::Ask(what.to_owned()));
     }
@@ -84,14 +97,7 @@ pub(crate) async fn protect(daemon: &Daemon, ask: &ProtectAsk) -> Result<Protect
         data_directory: data_directory.display().to_string(),
         created: daemon.host.env.now().to_string(),
     };
-    inspect::create_slot(&conninfo, &slot).await?;
-    if let Err(error) = daemon.catalog.add_source(&row).await {
-        if let Err(left) = inspect::drop_slot(&conninfo, &slot).await {
-            tracing::error!(%left, slot, "the slot could not be taken back");
-        }
-        return Err(error);
-    }
-    daemon.add_source(Source::start(daemon, row)?);
+    operation::protect::protect(daemon, &row, by).await?;
     Ok(answer(true))
 }
 
@@ -107,14 +113,8 @@ async fn refuse_another_cluster(daemon: &Daemon, name: &SourceName, system_ident
 }
 
 /// Stops protecting. What is in the vault stays; the slot goes, so that the server does not keep log for nobody.
-pub(crate) async fn unprotect(daemon: &Daemon, name: &str) -> Result<()> {
-    let source = daemon.take_source(name)?;
-    source.receiver.stop().await;
-    daemon.catalog.remove_source(name).await?;
-    match inspect::drop_slot(&source.cluster.conninfo, &source.row.slot).await {
-        Ok(()) | Err(engine::Error::NoSlot(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+pub(crate) async fn unprotect(daemon: &Daemon, name: &str, by: By) -> Result<()> {
+    operation::protect::unprotect(daemon, &daemon.source(name)?.row, by).await
 }
 
 fn finding(finding: &Finding) -> FindingView {

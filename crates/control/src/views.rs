@@ -11,7 +11,7 @@ use vault::format::manifest::ManifestHead;
 use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
-use crate::conditions;
+use crate::alarms;
 use crate::daemon::Daemon;
 use crate::error::Result;
 use crate::source::Source;
@@ -25,6 +25,7 @@ pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
         id: head.backup.clone(),
         source: head.source.clone(),
         label: head.label.clone(),
+        rule: head.rule.clone(),
         parent: head.parent.clone(),
         began: head.began,
         ended: head.ended,
@@ -42,7 +43,7 @@ pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
     }
 }
 
-fn backup(info: &BackupInfo) -> BackupView {
+pub(crate) fn backup(info: &BackupInfo) -> BackupView {
     BackupView { pinned: !info.pins.is_empty(), proven: info.proven, ..backup_of_head(&info.head) }
 }
 
@@ -70,19 +71,24 @@ fn log(state: &LogState) -> LogView {
     }
 }
 
+/// Where the vault does not answer, what was seen of its backups last.
 pub(crate) async fn source(daemon: &Daemon, source: &Source) -> Result<SourceView> {
-    let name: SourceName = source.row.name.parse()?;
-    let backups = catalog::backups(&daemon.vault, &name).await?;
+    let listed = alarms::backups(daemon, source).await;
     let state = source.receiver.state();
+    let (count, newest) = match &listed {
+        Some(backups) => (backups.len(), backups.last().map(backup)),
+        None => alarms::remembered_backups(daemon, &source.row.name).unwrap_or_default(),
+    };
     Ok(SourceView {
         name: source.row.name.clone(),
         url: source.cluster.conninfo.to_redacted_url(),
         system_identifier: source.row.system_identifier.clone(),
         slot: source.row.slot.clone(),
         log: log(&state),
-        conditions: conditions::of(daemon, source, &state, &backups),
-        backups: backups.len(),
-        newest_backup: backups.last().map(backup),
+        conditions: alarms::of_source(daemon, source, &state, listed.as_deref()).await?,
+        backups: count,
+        newest_backup: newest,
+        not_watched: alarms::not_watched(daemon, &source.row.name),
     })
 }
 
@@ -97,7 +103,8 @@ pub(crate) async fn status(daemon: &Daemon) -> Result<Status> {
         vault: daemon.vault.store().location().to_owned(),
         sources,
         instances: crate::instances::all(daemon).await?,
-        operations: daemon.running.list(),
+        operations: crate::operation::unfinished(daemon).await?,
+        alarms: alarms::about_no_source(daemon),
     })
 }
 

@@ -39,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const UNMOUNT_PATIENCE: Duration = Duration::from_secs(600);
 const BUSY_LOOK_EVERY: Duration = Duration::from_millis(50);
 const BUSY_LOOKS: u32 = 60;
+const BEGINNING_LOOKS: u32 = 200;
 /// How often a process that begins is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOG_BYTES_SHOWN: usize = 2000;
@@ -221,8 +222,19 @@ impl Process {
 
     /// Unmounts and waits for the end of the process. A tree in use stays. One that nobody serves is cleared.
     pub fn unmount(&self) -> Result<()> {
-        if self.is_alive() {
-            self.tell(&Ask::Unmount)?;
+        let mut looks = 0;
+        while self.is_alive() {
+            match self.tell(&Ask::Unmount) {
+                // One that has just begun cannot be asked yet.
+                Err(Error::File { .. }) if looks < BEGINNING_LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(BUSY_LOOK_EVERY);
+                }
+                done => {
+                    done?;
+                    break;
+                }
+            }
         }
         while self.is_alive() {
             std::thread::sleep(LOOK_EVERY);

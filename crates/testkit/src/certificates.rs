@@ -15,6 +15,16 @@ fn openssl(dir: &Path, args: &str) {
 /// `app`, all in the server's home, and turns TLS on for its next start.
 pub fn give(server: &Server) {
     let dir = server.home();
+    make(dir);
+    server.hand_over(&dir.join("server.key"));
+    for (name, file) in [("ssl_cert_file", "server.crt"), ("ssl_key_file", "server.key"), ("ssl_ca_file", "ca.crt")] {
+        server.set(name, &dir.join(file).display().to_string());
+    }
+    server.set("ssl", "on");
+}
+
+/// The same certificates, in any folder.
+pub fn make(dir: &Path) {
     openssl(dir, "req -x509 -newkey rsa:2048 -nodes -subj /CN=root -keyout ca.key -out ca.crt -days 2");
     openssl(dir, "req -x509 -newkey rsa:2048 -nodes -subj /CN=other -keyout other.key -out other.crt -days 2");
     for (name, subject, san) in
@@ -27,9 +37,4 @@ pub fn give(server: &Server) {
         );
         openssl(dir, &sign);
     }
-    server.hand_over(&dir.join("server.key"));
-    for (name, file) in [("ssl_cert_file", "server.crt"), ("ssl_key_file", "server.key"), ("ssl_ca_file", "ca.crt")] {
-        server.set(name, &dir.join(file).display().to_string());
-    }
-    server.set("ssl", "on");
 }

@@ -39,7 +39,7 @@ fn kind_of(name: &Name) -> Kind {
         Name::Pack(_) => Kind::Pack,
         Name::Manifest(..) => Kind::Manifest,
         Name::LogPart(..) | Name::LogFolded(..) => Kind::Log,
-        Name::Report(..) => Kind::Report,
+        Name::Report(..) | Name::Catalog { .. } => Kind::Report,
         _ => Kind::Note,
     }
 }

@@ -31,7 +31,7 @@ mod keep;
 mod log;
 mod sweep;
 
-pub use apply::apply;
+pub use apply::{apply, expired_at};
 
 /// What to keep. Counts are of hours, days … that have a backup: the last backup of each is kept.
 #[derive(Debug, Clone)]
@@ -129,13 +129,25 @@ pub struct Applied {
 
 /// Decides for every backup of a source. Changes nothing.
 pub async fn plan(vault: &Vault, source: &SourceName, rules: &KeepRules, now: Timestamp) -> Result<ExpiryPlan> {
-    if rules.grace < SignedDuration::ZERO {
+    plan_by(vault, source, rules.grace, now, |backups| keep::wanted(backups, rules, now)).await
+}
+
+/// The same by rules of another's: `wanted` gets all backups, the newest first, and gives for each why it is kept; nothing where no
+/// rule does. What must stay stays whatever it says.
+pub async fn plan_by(
+    vault: &Vault,
+    source: &SourceName,
+    grace: SignedDuration,
+    now: Timestamp,
+    wanted: impl FnOnce(&[BackupInfo]) -> Vec<Vec<String>>,
+) -> Result<ExpiryPlan> {
+    if grace < SignedDuration::ZERO {
         return Err(Error::Invalid("the grace period is negative".into()));
     }
     let mut backups = catalog::backups(vault, source).await?;
     backups.reverse();
     let must_stay = keep::must_stay(vault, source, &backups).await?;
-    let wanted = keep::wanted(&backups, rules, now);
+    let wanted = wanted(&backups);
     let decisions = backups.iter().zip(must_stay.into_iter().zip(wanted)).map(|(backup, (must, wanted))| {
         let mut reasons: Vec<String> = wanted.into_iter().chain(must).collect();
         let keep = !reasons.is_empty();
@@ -147,7 +159,7 @@ pub async fn plan(vault: &Vault, source: &SourceName, rules: &KeepRules, now: Ti
     let decisions: Vec<Decision> = decisions.collect();
     let kept = backups.iter().zip(&decisions).filter(|(_, decision)| decision.keep).map(|(backup, _)| backup);
     let log_before = log_before(kept);
-    Ok(ExpiryPlan { source: source.to_string(), made: now, grace: rules.grace, backups: decisions, log_before })
+    Ok(ExpiryPlan { source: source.to_string(), made: now, grace, backups: decisions, log_before })
 }
 
 /// The least position that any of these backups needs.

@@ -13,6 +13,8 @@
 //! logs/<source>/<timeline>/history                  where the timeline came from
 //! logs/<source>/<timeline>/mark-<position>-<micros> the log was complete to <position> at that time
 //! reports/<source>/<id>                             evidence that outlives the catalog
+//! catalog/<micros, 16 hex>-<state|history>          the control plane's catalog as it was, or what ended since the last
+//! audit/<chain>/<from>-<to>                         records of the audit log, from and up to with their numbers
 //! probe/<id>                                        made and removed by the capability probe
 //! ```
 //! Numbers are lower-case hex of fixed width, so byte order is numeric order. A backup's id begins with its UTC time
@@ -33,6 +35,11 @@ pub struct PackId(pub [u8; 16]);
 impl PackId {
     pub fn random(env: &Env) -> PackId {
         PackId(env.random())
+    }
+
+    /// From its 32 digits.
+    pub fn parse(text: &str) -> Option<PackId> {
+        unhex(text).map(PackId)
     }
 }
 
@@ -153,7 +160,35 @@ pub enum Name {
         micros: i64,
     },
     Report(SourceName, String),
+    Catalog {
+        micros: u64,
+        part: CatalogPart,
+    },
+    /// Which chain, and the numbers of the first and the last record.
+    Audit {
+        chain: [u8; 16],
+        from: u64,
+        to: u64,
+    },
     Probe(String),
+}
+
+/// What of a catalog an object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CatalogPart {
+    /// Everything that changes.
+    State,
+    /// Operations that ended since the last of these.
+    History,
+}
+
+impl CatalogPart {
+    fn as_str(self) -> &'static str {
+        match self {
+            CatalogPart::State => "state",
+            CatalogPart::History => "history",
+        }
+    }
 }
 
 impl fmt::Display for Name {
@@ -180,6 +215,8 @@ impl fmt::Display for Name {
                 write!(f, "logs/{source}/{timeline:08x}/mark-{position:016x}-{micros:016x}")
             }
             Name::Report(source, id) => write!(f, "reports/{source}/{id}"),
+            Name::Catalog { micros, part } => write!(f, "catalog/{micros:016x}-{}", part.as_str()),
+            Name::Audit { chain, from, to } => write!(f, "audit/{}/{from:016x}-{to:016x}", hex(chain)),
             Name::Probe(id) => write!(f, "probe/{id}"),
         }
     }
@@ -198,6 +235,8 @@ impl Name {
                 parse_log_file(source.parse().ok()?, u32::from_be_bytes(unhex(timeline)?), file)?
             }
             ["reports", source, id] => Name::Report(source.parse().ok()?, plain_id(id)?),
+            ["catalog", file] => parse_catalog_file(file)?,
+            ["audit", chain, range] => parse_audit(chain, range)?,
             ["probe", id] => Name::Probe(plain_id(id)?),
             _ => return None,
         };
@@ -217,6 +256,18 @@ fn parse_backup_file(source: SourceName, backup: BackupId, file: &str) -> Option
         "expired" => Some(Name::Expired(source, backup, id)),
         _ => None,
     }
+}
+
+fn parse_catalog_file(file: &str) -> Option<Name> {
+    let (micros, part) = file.split_once('-')?;
+    let part = [CatalogPart::State, CatalogPart::History].into_iter().find(|known| known.as_str() == part)?;
+    Some(Name::Catalog { micros: u64::from_be_bytes(unhex(micros)?), part })
+}
+
+fn parse_audit(chain: &str, range: &str) -> Option<Name> {
+    let (from, to) = range.split_once('-')?;
+    let (from, to) = (u64::from_be_bytes(unhex(from)?), u64::from_be_bytes(unhex(to)?));
+    (from <= to).then_some(Name::Audit { chain: unhex(chain)?, from, to })
 }
 
 fn parse_log_file(source: SourceName, timeline: u32, file: &str) -> Option<Name> {
@@ -248,6 +299,8 @@ pub mod prefix {
     pub const PACKS: &str = "packs/";
     pub const BACKUPS: &str = "backups/";
     pub const LOGS: &str = "logs/";
+    pub const CATALOG: &str = "catalog/";
+    pub const AUDIT: &str = "audit/";
 
     pub fn backups(source: &SourceName) -> String {
         format!("backups/{source}/")
@@ -259,6 +312,10 @@ pub mod prefix {
 
     pub fn timeline(source: &SourceName, timeline: u32) -> String {
         format!("logs/{source}/{timeline:08x}/")
+    }
+
+    pub fn audit(chain: &[u8; 16]) -> String {
+        format!("audit/{}/", super::hex(chain))
     }
 
     pub fn reports(source: &SourceName) -> String {

@@ -59,8 +59,14 @@ pub struct RecoverArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     /// The new data directory
-    #[arg(long, value_name = "DIR", help_heading = "Where it goes")]
-    pub into: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "catalog", help_heading = "Where it goes")]
+    pub into: Option<PathBuf>,
+    /// Instead of a database: the daemon itself, its sources, stacks, policies and history, as the vault remembers them
+    #[arg(long, group = "moment", help_heading = "Which moment (one of)")]
+    pub catalog: bool,
+    /// With --catalog: where the daemon shall keep what is its own
+    #[arg(long, value_name = "DIR", requires = "catalog", help_heading = "Where it goes")]
+    pub data_folder: Option<PathBuf>,
     #[command(flatten)]
     pub place: WhereArgs,
 }

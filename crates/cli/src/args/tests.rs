@@ -62,3 +62,19 @@ fn tablespaces_and_reports_are_checked_early() {
         assert!(parse(&format!("{base} {wrong}")).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_role_is_for_everything_or_for_a_stack() {
+    use api::{Grant, Role};
+    let roles = |line: &str| match parse(line).map(|parsed| parsed.command) {
+        Ok(Command::Users(UsersCommand::Role(args))) => Ok(args.roles),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    };
+    let expected =
+        vec![Grant { role: Role::Operator, stack: Some("shop".to_owned()) }, Grant { role: Role::Viewer, stack: None }];
+    assert_eq!(roles("rekindle users role ada operator:shop viewer").unwrap(), expected);
+    for wrong in ["owner", "operator:", "", ":shop"] {
+        assert!(roles(&format!("rekindle users role ada {wrong}")).is_err(), "{wrong}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::RestoreReport;
 
-use super::{init, restore, unlock};
+use super::{init, recover_catalog, restore, unlock};
 use crate::args::RecoverArgs;
 use crate::failure::{Failure, Outcome, WELL};
 use crate::surroundings::Surroundings;
@@ -18,7 +18,12 @@ pub async fn run(args: &RecoverArgs, around: &Surroundings) -> Outcome {
     let host = around.host()?;
     let unlock = unlock::ask(&args.unlock, around)?;
     let vault = VaultAsk { vault: args.vault.clone(), s3: init::s3(&args.s3), unlock };
-    let restore = restore::ask(&args.target, &args.into, &args.place, &around.view().now)?;
+    if args.catalog {
+        return recover_catalog::run(args, vault, around).await;
+    }
+    // Required without --catalog.
+    let into = args.into.clone().unwrap_or_default();
+    let restore = restore::ask(&args.target, &into, &args.place, &around.view().now)?;
     let server_programs = args.server_programs.clone();
     let ask = RecoverAsk { vault, source: args.source.clone(), server_programs, restore };
     let plan = Box::pin(recover_plan(&ask, &host)).await?;

@@ -28,7 +28,8 @@ pub async fn run(args: &StatusArgs, around: &Surroundings) -> Outcome {
             } else {
                 print(&status::all(&all, &around.view()));
             }
-            Ok(code(&all.sources))
+            let critical = all.alarms.iter().any(|alarm| alarm.severity == "critical");
+            Ok(if critical { NOT_ALL_WELL } else { code(&all.sources) })
         }
     }
 }

@@ -3,7 +3,7 @@
 use api::{FindingView, ProtectAnswer};
 
 pub fn answer(answer: &ProtectAnswer, dry_run: bool) -> String {
-    let mut text: String = answer.findings.iter().map(finding).collect();
+    let mut text = findings(&answer.findings);
     let blocking = answer.findings.iter().filter(|finding| finding.severity == "blocks").collect::<Vec<_>>();
     text.push_str(&match (answer.registered, dry_run) {
         (true, _) => format!(
@@ -14,6 +14,10 @@ pub fn answer(answer: &ProtectAnswer, dry_run: bool) -> String {
         (false, _) => format!("Nothing was registered. {}\n", what_to_do(&blocking)),
     });
     text
+}
+
+pub fn findings(found: &[FindingView]) -> String {
+    found.iter().map(finding).collect()
 }
 
 fn finding(finding: &FindingView) -> String {

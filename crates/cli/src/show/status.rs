@@ -9,6 +9,15 @@ pub fn all(status: &Status, view: &View) -> String {
     if status.sources.is_empty() {
         text.push_str("Nothing is protected yet.\n    rekindle protect postgres:///DATABASE --name NAME\n");
     }
+    for alarm in &status.alarms {
+        text.push_str(&condition_lines(
+            &alarm.severity,
+            &format!("{}: {}", alarm.scope, alarm.text),
+            Some(alarm.since),
+            &alarm.advice,
+            view,
+        ));
+    }
     let width = status.sources.iter().map(|source| source.name.chars().count()).max().unwrap_or(0);
     for source in &status.sources {
         text.push_str(&line(source, width, view));
@@ -40,6 +49,7 @@ pub fn one(source: &SourceView, view: &View) -> String {
         let code = log.failure_code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
         row("failing", format!("{failure}{code}{since}"));
     }
+    source.not_watched.iter().for_each(|what| row("unseen", what.clone()));
     text
 }
 
@@ -61,14 +71,26 @@ fn line(source: &SourceView, width: usize, view: &View) -> String {
     });
     let mut text = format!("{} {:<width$}  {}\n", mark(source), source.name, parts.join(" · "));
     for condition in &source.conditions {
-        let mark = if condition.severity == "critical" { '✗' } else { '!' };
-        let since = condition.since.map_or(String::new(), |at| format!(" (since {})", view.short_with_zone(at)));
-        text.push_str(&format!("    {mark} {}{since}\n", condition.text));
-        if !condition.advice.is_empty() {
-            text.push_str(&format!("      {}\n", condition.advice));
-        }
+        text.push_str(&indented(&condition_lines(
+            &condition.severity,
+            &condition.text,
+            condition.since,
+            &condition.advice,
+            view,
+        )));
     }
     text
+}
+
+fn condition_lines(severity: &str, what: &str, since: Option<jiff::Timestamp>, advice: &str, view: &View) -> String {
+    let mark = if severity == "critical" { '✗' } else { '!' };
+    let since = since.map_or(String::new(), |at| format!(" (since {})", view.short_with_zone(at)));
+    let advice = if advice.is_empty() { String::new() } else { format!("  {advice}\n") };
+    format!("{mark} {what}{since}\n{advice}")
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
 /// The worst of what is known: ✗ when data may be lost, ! when a person is needed.

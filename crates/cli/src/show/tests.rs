@@ -1,8 +1,9 @@
 //! The output for people, word by word, for fixed answers.
 
 use api::{
-    BackupView, ConditionView, ErrorBody, FindingView, GapView, LogView, Operation, OperationKind, OperationStatus,
-    Progress, ProtectAnswer, RestorePlan, RestoreReport, SourceView, Status, StepSeconds, TimelineView, WindowView,
+    AlarmDetail, AlarmView, BackupView, ChannelTest, ConditionView, ErrorBody, FindingView, GapView, LogView,
+    NoticeView, Operation, OperationKind, OperationStatus, Progress, ProtectAnswer, RestorePlan, RestoreReport,
+    SourceView, Status, StepSeconds, TimelineView, WindowView,
 };
 use serde_json::json;
 
@@ -24,6 +25,7 @@ fn a_backup(label: Option<&str>, ended: &str) -> BackupView {
         id: "20261121-1402-ab".to_owned(),
         source: "shop".to_owned(),
         label: label.map(str::to_owned),
+        rule: None,
         parent: None,
         began: ended - jiff::SignedDuration::from_millis(3_900),
         ended,
@@ -142,7 +144,86 @@ fn a_source(name: &str) -> SourceView {
         conditions: Vec::new(),
         backups: 12,
         newest_backup: Some(a_backup(Some("nightly"), "21T14:01:31")),
+        not_watched: Vec::new(),
     }
+}
+
+fn an_alarm(n: u64, scope: &str, cleared: Option<&str>) -> AlarmView {
+    AlarmView {
+        n,
+        kind: "vault-unreachable".to_owned(),
+        scope: scope.to_owned(),
+        source: None,
+        severity: "critical".to_owned(),
+        since: at("21T13:00:00"),
+        raised: at("21T13:00:30"),
+        last_seen: at("21T14:05:30"),
+        cleared: cleared.map(at),
+        times_told: 2,
+        text: "the vault is away".to_owned(),
+        advice: "bring it back".to_owned(),
+    }
+}
+
+#[test]
+fn alarms_say_what_is_wrong_and_what_was() {
+    let alarms = [an_alarm(12, "vault", None), an_alarm(8, "vault", Some("21T13:10:00"))];
+    let expected = "\
+✗ 12  vault  vault-unreachable  critical, since 13:00:00 CET (1 h 5 min ago)
+      the vault is away
+      → bring it back
+✓  8  vault  vault-unreachable  critical, 13:00:00 CET → 13:10:00 (10 min)
+      the vault is away
+";
+    assert_eq!(alarm::list(&alarms, true, &view()), expected);
+    assert_eq!(alarm::list(&[], false, &view()), "Nothing is wrong.\n");
+    let notice = |outcome: &str, event: &str, tries, error: Option<&str>| NoticeView {
+        n: 1,
+        channel: "hook".to_owned(),
+        event: event.to_owned(),
+        made: at("21T13:00:30"),
+        outcome: outcome.to_owned(),
+        tries,
+        tried: Some(at("21T13:00:31")),
+        error: error.map(str::to_owned),
+    };
+    let notices = vec![
+        notice("delivered", "raised", 1, None),
+        notice("waiting", "repeated", 2, Some("no answer within 10 s")),
+        notice("given-up", "cleared", 20, Some("it answered 500")),
+    ];
+    let expected = "\
+✗ 12  vault · vault-unreachable  critical
+    what       the vault is away
+    to do      bring it back
+    since      13:00:00 CET (1 h 5 min ago)
+    raised     13:00:30 CET
+    last seen  1 s ago
+    ✓ hook told raised 13:00:31 CET
+    ▶ hook waits to be told repeated (2 tries: no answer within 10 s)
+    ✗ hook not told cleared (20 tries: it answered 500)
+";
+    assert_eq!(alarm::one(&AlarmDetail { alarm: an_alarm(12, "vault", None), notices }, &view()), expected);
+}
+
+#[test]
+fn a_test_of_channels_says_what_became_of_each() {
+    let test = |channel: &str, error: Option<&str>| ChannelTest {
+        channel: channel.to_owned(),
+        kind: "webhook".to_owned(),
+        to: "https://ops.example".to_owned(),
+        delivered: error.is_none(),
+        seconds: 0.25,
+        error: error.map(str::to_owned),
+        hint: error.map(|_| "is it there?".to_owned()),
+    };
+    let expected = "\
+✓ hook   webhook to https://ops.example: delivered, 0.2 s
+✗ other  webhook to https://ops.example: it answered 500, 0.2 s
+    is it there?
+";
+    assert_eq!(alarm::tests(&[test("hook", None), test("other", Some("it answered 500"))]), expected);
+    assert!(alarm::tests(&[]).starts_with("No channel is configured"));
 }
 
 #[test]
@@ -160,8 +241,25 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
     let (id, kind, source) = ("7f3".to_owned(), OperationKind::Backup, Some("shop".to_owned()));
     let progress = Progress { bytes_total: 3_000_000_000, bytes_done: 2_600_000_000, bytes_moved: 0 };
     let (status, step, started) = (OperationStatus::Running, "files".to_owned(), at("21T14:05:27"));
-    let running =
-        Operation { id, kind, source, status, step, progress, started, ended: None, error: None, result: None };
+    let running = Operation {
+        id,
+        kind,
+        source,
+        status,
+        step,
+        progress,
+        asked_by: "ada".into(),
+        why: String::new(),
+        steps: vec![],
+        retryable: false,
+        next_try: None,
+        approvals: vec![],
+        approvals_needed: 0,
+        started,
+        ended: None,
+        error: None,
+        result: None,
+    };
     let (version, vault, now) = ("0.1.0".to_owned(), "file:/v".to_owned(), at("21T14:05:31"));
     let status = Status {
         version,
@@ -170,10 +268,13 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         sources: vec![a_source("shop"), crm],
         instances: vec![],
         operations: vec![running],
+        alarms: vec![an_alarm(8, "vault", None)],
     };
     let expected = "\
 Rekindle 0.1.0 · vault file:/v
 
+✗ vault: the vault is away (since 13:00:00 CET)
+  bring it back
 ✓ shop     streaming · any moment up to 14:05:30 CET can be restored (1 s ago) · 12 backups, newest nightly 4 min ago
 ✗ crm-old  stopped · no moment is known to be complete yet · no backup
     ✗ the log is not received (since 13:00:00 CET)
@@ -324,6 +425,7 @@ fn an_error_is_a_block_with_its_code() {
         causes: vec!["it lies in a gap".to_owned()],
         hint: Some("reachable before: 18:41:10\nreachable after: 19:02:55".to_owned()),
         exit_code: 4,
+        request_id: None,
     };
     let expected = "\
 error: no restore point at Fri 20 Nov 18:50:00 CET

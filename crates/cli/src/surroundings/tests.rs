@@ -4,7 +4,16 @@ use super::*;
 
 fn somebody(is_root: bool, variables: &[(&str, &str)]) -> Surroundings {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let global = GlobalArgs { json: false, config: None, socket: None, quiet: true, utc: true };
+    let global = GlobalArgs {
+        json: false,
+        config: None,
+        socket: None,
+        server: None,
+        token: None,
+        ca_file: None,
+        quiet: true,
+        utc: true,
+    };
     let (user, home) = ("ada".to_owned(), PathBuf::from("/homes/ada"));
     Surroundings { variables, user, home, is_root, global, asks: false, draws: false }
 }

@@ -8,13 +8,31 @@ fn over(status: OperationStatus, error: Option<ErrorBody>) -> Operation {
     let started = "2026-11-21T13:00:00Z".parse().unwrap();
     let (id, kind, source) = ("7f3".to_owned(), OperationKind::Backup, Some("shop".to_owned()));
     let (step, progress, result) = (String::new(), Progress::default(), Some(Value::from(1)));
-    Operation { id, kind, source, status, step, progress, started, ended: None, error, result }
+    Operation {
+        id,
+        kind,
+        source,
+        status,
+        step,
+        progress,
+        asked_by: "ada".into(),
+        why: String::new(),
+        steps: vec![],
+        retryable: false,
+        next_try: None,
+        approvals: vec![],
+        approvals_needed: 0,
+        started,
+        ended: None,
+        error,
+        result,
+    }
 }
 
 #[test]
 fn the_operations_error_is_the_commands() {
     let (code, kind, message) = ("RK-1020".to_owned(), "damaged".to_owned(), "pack 1 is missing".to_owned());
-    let body = ErrorBody { code, kind, message, causes: Vec::new(), hint: None, exit_code: 6 };
+    let body = ErrorBody { code, kind, message, causes: Vec::new(), hint: None, exit_code: 6, request_id: None };
     let failure = result(over(OperationStatus::Failed, Some(body.clone()))).unwrap_err();
     assert_eq!(*failure.body, body);
     assert_eq!(failure.exit_code(), 6);

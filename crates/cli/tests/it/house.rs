@@ -103,16 +103,22 @@ impl House {
 
     /// Asks the daemon's API something that no command asks.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let answer = self.ask_with(method, path, "", body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+        answer
+    }
+
+    /// The same with headers, each with its line's end, and whatever the answer is.
+    pub(crate) fn ask_with(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         use std::io::{Read, Write};
         let mut stream = std::os::unix::net::UnixStream::connect(self.path("socket")).unwrap();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: rekindle\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: rekindle\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
         answer
     }
 
@@ -136,6 +142,8 @@ impl House {
         self.ok(&words);
         // Programs of other majors than Debian's lie in a folder of the tests.
         self.configure("server_programs = []", &format!("server_programs = [{:?}]", self.server.bin_dir()));
+        // How full the disk of the tests is, is no matter of theirs.
+        self.configure("free_percent = 10", "free_percent = 0");
     }
 
     /// Changes a line of the configuration.
@@ -162,6 +170,15 @@ impl House {
             Value::Null => (code, error.unwrap_or(Value::Null)),
             value => (code, value),
         }
+    }
+
+    /// Begins a command that runs beside.
+    pub(crate) fn spawn(&self, words: &[&str]) -> Child {
+        self.command(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    pub(crate) fn backups(&self) -> usize {
+        self.ok(&["timeline", "shop"])["backups"].as_array().map_or(0, Vec::len)
     }
 
     /// Runs a command that must succeed.
@@ -195,6 +212,12 @@ impl House {
 
     pub(crate) fn daemon_pid(&self) -> u32 {
         self.daemon.as_ref().map(Child::id).unwrap()
+    }
+
+    /// It ended by itself.
+    pub(crate) fn daemon_is_gone(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.daemon_pid())).unwrap_or_default();
+        stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.is_empty())
     }
 
     pub(crate) fn kill_daemon(&mut self) {

@@ -1,14 +1,21 @@
 //! End to end: the real binary, real servers, real stores. In one binary.
 
+mod alarms;
 mod crashes;
+mod doctor;
 mod doors;
 mod drills;
 mod gaps;
 mod house;
 
 mod interrupted;
+mod laws;
+mod lost_host;
 mod opened;
 mod openings;
+mod operations;
+mod people;
+mod receivers;
 mod recover;
 mod rounds;
 mod shapes;

@@ -1,5 +1,7 @@
 //! What was opened, as stored.
 
+use ops::{on, read};
+
 use super::Catalog;
 use crate::error::{Error, Result};
 
@@ -23,45 +25,50 @@ pub(crate) struct InstanceRow {
 
 impl Catalog {
     pub(crate) async fn instances(&self) -> Result<Vec<InstanceRow>> {
-        Ok(sqlx::query_as("SELECT * FROM instance ORDER BY created, name").fetch_all(&self.pool).await?)
+        const ALL: &str = "SELECT * FROM instance ORDER BY created, name";
+        Ok(read!(&self.db, pool => sqlx::query_as(ALL).fetch_all(pool).await?))
     }
 
     pub(crate) async fn instance(&self, name: &str) -> Result<Option<InstanceRow>> {
-        let found = sqlx::query_as("SELECT * FROM instance WHERE name = $1").bind(name);
-        Ok(found.fetch_optional(&self.pool).await?)
+        const ONE: &str = "SELECT * FROM instance WHERE name = $1";
+        Ok(read!(&self.db, pool => sqlx::query_as(ONE).bind(name).fetch_optional(pool).await?))
     }
 
     /// A name that is taken is refused.
     pub(crate) async fn add_instance(&self, row: &InstanceRow) -> Result<()> {
-        let added = sqlx::query(
-            "INSERT INTO instance (name, kind, source, phase, folder, ask, created, expires, quota_bytes) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        );
-        let added = added.bind(&row.name).bind(&row.kind).bind(&row.source).bind(&row.phase).bind(&row.folder);
-        let added = added.bind(&row.ask).bind(&row.created).bind(&row.expires).bind(row.quota_bytes);
-        match added.execute(&self.pool).await {
+        const ADD: &str = "INSERT INTO instance (name, kind, source, phase, folder, ask, created, expires, quota_bytes) \
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let added = on!(&self.db, pool => sqlx::query(ADD)
+            .bind(&row.name).bind(&row.kind).bind(&row.source).bind(&row.phase).bind(&row.folder)
+            .bind(&row.ask).bind(&row.created).bind(&row.expires).bind(row.quota_bytes)
+            .execute(pool).await.map(drop));
+        match added {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(Error::TakenInstance(row.name.clone()))
             }
-            other => Ok(other.map(drop)?),
+            other => Ok(other?),
         }
     }
 
     /// Everything that changes in an instance's life.
     pub(crate) async fn put_instance(&self, row: &InstanceRow) -> Result<()> {
-        let put = sqlx::query(
-            "UPDATE instance SET phase = $1, backup = $2, pin = $3, opened = $4, report = $5, trouble = $6 WHERE name = $7",
-        );
-        let put = put.bind(&row.phase).bind(&row.backup).bind(&row.pin).bind(&row.opened);
-        Ok(put.bind(&row.report).bind(&row.trouble).bind(&row.name).execute(&self.pool).await.map(drop)?)
+        const PUT: &str = "UPDATE instance SET phase = $1, backup = $2, pin = $3, opened = $4, report = $5, trouble = $6 \
+                           WHERE name = $7";
+        on!(&self.db, pool => sqlx::query(PUT)
+            .bind(&row.phase).bind(&row.backup).bind(&row.pin).bind(&row.opened).bind(&row.report)
+            .bind(&row.trouble).bind(&row.name)
+            .execute(pool).await.map(drop)?);
+        Ok(())
     }
 
     pub(crate) async fn set_expiry(&self, name: &str, expires: &str) -> Result<bool> {
-        let set = sqlx::query("UPDATE instance SET expires = $1 WHERE name = $2").bind(expires).bind(name);
-        Ok(set.execute(&self.pool).await?.rows_affected() > 0)
+        const SET: &str = "UPDATE instance SET expires = $1 WHERE name = $2";
+        Ok(on!(&self.db, pool => sqlx::query(SET).bind(expires).bind(name).execute(pool).await?.rows_affected()) > 0)
     }
 
     pub(crate) async fn remove_instance(&self, name: &str) -> Result<()> {
-        Ok(sqlx::query("DELETE FROM instance WHERE name = $1").bind(name).execute(&self.pool).await.map(drop)?)
+        const REMOVE: &str = "DELETE FROM instance WHERE name = $1";
+        on!(&self.db, pool => sqlx::query(REMOVE).bind(name).execute(pool).await.map(drop)?);
+        Ok(())
     }
 }

@@ -2,9 +2,19 @@
 
 use super::*;
 
-async fn new() -> (Catalog, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    (Catalog::open(&folder.path().join("catalog.db")).await.unwrap(), folder)
+#[derive(Debug)]
+struct Epoch;
+
+impl ops::Clock for Epoch {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+}
+
+async fn open(folder: &tempfile::TempDir) -> Catalog {
+    Catalog::open(Db::sqlite(&folder.path().join("catalog.db"), std::sync::Arc::new(Epoch)).await.unwrap())
+        .await
+        .unwrap()
 }
 
 fn source(name: &str) -> SourceRow {
@@ -21,37 +31,15 @@ fn source(name: &str) -> SourceRow {
 
 #[tokio::test]
 async fn sources_are_kept_across_a_restart_and_taken_once() {
-    let (catalog, folder) = new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).await;
     catalog.add_source(&source("shop")).await.unwrap();
     assert_eq!(catalog.add_source(&source("shop")).await.unwrap_err().code(), "RK-3011");
     catalog.close().await;
-    let again = Catalog::open(&folder.path().join("catalog.db")).await.unwrap();
+    let again = open(&folder).await;
     assert_eq!(again.sources().await.unwrap(), [source("shop")]);
     assert!(again.remove_source("shop").await.unwrap());
     assert!(!again.remove_source("shop").await.unwrap());
 }
 
-#[tokio::test]
-async fn what_ran_when_the_daemon_ended_has_failed() {
-    let (catalog, _folder) = new().await;
-    let mut row = OperationRow {
-        id: "a".into(),
-        kind: "backup".into(),
-        source: None,
-        status: "running".into(),
-        step: "files".into(),
-        started: "2026-11-21T00:00:00Z".into(),
-        ended: None,
-        error: None,
-        result: None,
-    };
-    catalog.begin_operation(&row).await.unwrap();
-    row.id = "b".into();
-    catalog.begin_operation(&row).await.unwrap();
-    row.status = "succeeded".into();
-    catalog.end_operation(&row).await.unwrap();
-    assert_eq!(catalog.fail_unfinished(Timestamp::UNIX_EPOCH, "{}").await.unwrap(), 1);
-    assert_eq!(catalog.operation("a").await.unwrap().unwrap().status, "failed");
-    assert_eq!(catalog.operation("b").await.unwrap().unwrap().status, "succeeded");
-    assert_eq!(catalog.operations().await.unwrap().len(), 2);
-}
+mod alarms;

@@ -6,13 +6,17 @@ use api::{
 use axum::Json;
 use axum::extract::{Path, State};
 
+use super::guard::Seen;
 use super::sources::Body;
 use crate::daemon::Daemon;
 use crate::error::Result;
+use crate::operation::By;
 use crate::{instances, operation};
 
-pub(super) async fn list(State(daemon): State<Daemon>) -> Result<Json<Vec<InstanceView>>> {
-    instances::all(&daemon).await.map(Json)
+pub(super) async fn list(State(daemon): State<Daemon>, seen: Seen) -> Result<Json<Vec<InstanceView>>> {
+    let mut found = instances::all(&daemon).await?;
+    found.retain(|instance| seen.source(Some(&instance.source)));
+    Ok(Json(found))
 }
 
 pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
@@ -31,8 +35,8 @@ pub(super) async fn stop(State(daemon): State<Daemon>, Path(name): Path<String>)
     instances::stop(&daemon, &name).await.map(Json)
 }
 
-pub(super) async fn reset(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<Operation>> {
-    operation::clone::reset(&daemon, &name).await.map(Json)
+pub(super) async fn reset(State(daemon): State<Daemon>, Path(name): Path<String>, by: By) -> Result<Json<Operation>> {
+    operation::clone::reset(&daemon, &name, by).await.map(Json)
 }
 
 pub(super) async fn detach(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
@@ -62,25 +66,28 @@ pub(super) async fn sql(
 pub(super) async fn clone(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<CloneAsk>,
 ) -> Result<Json<Operation>> {
-    operation::clone::begin(&daemon, &name, ask).await.map(Json)
+    operation::clone::begin(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn peek(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<PeekAsk>,
 ) -> Result<Json<Operation>> {
-    operation::clone::peek(&daemon, &name, ask).await.map(Json)
+    operation::clone::peek(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn drill(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<DrillAsk>,
 ) -> Result<Json<Operation>> {
-    operation::drill::begin(&daemon, &name, ask).await.map(Json)
+    operation::drill::begin(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn evidence(
@@ -93,7 +100,8 @@ pub(super) async fn evidence(
 pub(super) async fn extract(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<ExtractAsk>,
 ) -> Result<Json<Operation>> {
-    operation::extract::begin(&daemon, &name, ask).await.map(Json)
+    operation::extract::begin(&daemon, &name, ask, by).await.map(Json)
 }

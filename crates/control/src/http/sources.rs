@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use vault::backup::catalog;
 use vault::names::{BackupId, SourceName};
 
+use super::guard::Subject;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::operation::By;
 use crate::{operation, source, views};
 
 /// A JSON body whose mistakes are told in our own shape.
@@ -22,18 +24,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>> {
         let bytes = axum::body::Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|e| Error::Ask(format!("the request has no readable body: {e}")))?;
+        let bytes = bytes.map_err(|e| match e.status() {
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+            _ => Error::Ask(format!("the request has no readable body: {e}")),
+        })?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(bytes).map(Body).map_err(|e| Error::Ask(format!("the request is not understood: {e}")))
     }
 }
 
-pub(super) async fn protect(State(daemon): State<Daemon>, Body(ask): Body<ProtectAsk>) -> Result<Json<ProtectAnswer>> {
-    source::protect(&daemon, &ask).await.map(Json)
+pub(super) async fn protect(
+    State(daemon): State<Daemon>,
+    by: By,
+    subject: Subject,
+    Body(ask): Body<ProtectAsk>,
+) -> Result<Json<ProtectAnswer>> {
+    subject.is(&ask.name);
+    source::protect(&daemon, &ask, by).await.map(Json)
 }
 
-pub(super) async fn unprotect(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
-    source::unprotect(&daemon, &name).await.map(Json)
+pub(super) async fn unprotect(State(daemon): State<Daemon>, by: By, Path(name): Path<String>) -> Result<Json<()>> {
+    source::unprotect(&daemon, &name, by).await.map(Json)
 }
 
 pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<SourceView>> {
@@ -47,17 +58,19 @@ pub(super) async fn timeline(State(daemon): State<Daemon>, Path(name): Path<Stri
 pub(super) async fn backup(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<BackupAsk>,
 ) -> Result<Json<Operation>> {
-    operation::backup::begin(&daemon, &name, ask).await.map(Json)
+    operation::backup::begin(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn restore(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<RestoreAsk>,
 ) -> Result<Json<Operation>> {
-    operation::restore::begin(&daemon, &name, ask).await.map(Json)
+    operation::restore::begin(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn plan(
@@ -71,9 +84,10 @@ pub(super) async fn plan(
 pub(super) async fn expire(
     State(daemon): State<Daemon>,
     Path(name): Path<String>,
+    by: By,
     Body(ask): Body<ExpireAsk>,
 ) -> Result<Json<Operation>> {
-    operation::expire::begin(&daemon, &name, ask).await.map(Json)
+    operation::expire::begin(&daemon, &name, ask, by).await.map(Json)
 }
 
 pub(super) async fn pin(

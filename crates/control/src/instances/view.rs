@@ -27,6 +27,16 @@ pub(crate) async fn one(daemon: &Daemon, name: &str) -> Result<InstanceView> {
     tokio::task::spawn_blocking(move || view(&row)).await.map_err(|e| joined(&e))?
 }
 
+/// What is wrong with each, by name; without a look at the disk.
+pub(crate) async fn troubles(daemon: &Daemon) -> Result<Vec<(String, Vec<ConditionView>)>> {
+    let rows = daemon.catalog.instances().await?;
+    let of = |row: &InstanceRow| {
+        let status = opened(row)?.as_ref().and_then(Opened::status);
+        Ok((row.name.clone(), conditions(row, status.as_ref())?))
+    };
+    tokio::task::spawn_blocking(move || rows.iter().map(of).collect()).await.map_err(|e| joined(&e))?
+}
+
 fn joined(error: &tokio::task::JoinError) -> crate::Error {
     vault::Error::Internal(error.to_string()).into()
 }

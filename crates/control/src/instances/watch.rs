@@ -44,9 +44,6 @@ impl Trouble {
 
 /// Runs as long as the daemon.
 pub(crate) async fn watch(daemon: Daemon) {
-    if let Err(error) = clear_unfinished(&daemon).await {
-        tracing::error!(%error, "what the last daemon left half open could not be looked at");
-    }
     for round in 0u32.. {
         match daemon.catalog.instances().await {
             Ok(rows) => {
@@ -63,7 +60,9 @@ pub(crate) async fn watch(daemon: Daemon) {
 }
 
 /// What was being opened when the last daemon ended is of no use to anybody, and those of operations ended with them.
-async fn clear_unfinished(daemon: &Daemon) -> Result<()> {
+/// Before the operations go on that were at it. Returns how many could not be taken away.
+pub(crate) async fn clear_unfinished(daemon: &Daemon) -> Result<usize> {
+    let mut left = 0;
     for row in daemon.catalog.instances().await? {
         let of_operations = [InstanceKind::Drill, InstanceKind::Extract].map(kind_name);
         let half = row.phase == phase_name(InstancePhase::Opening) || of_operations.contains(&&*row.kind);
@@ -73,10 +72,13 @@ async fn clear_unfinished(daemon: &Daemon) -> Result<()> {
         }
         match forget(daemon, &row).await {
             Ok(()) => tracing::warn!(instance = row.name, "was left half open, and is taken away"),
-            Err(error) => tracing::error!(instance = row.name, %error, "was left half open, and cannot be taken away"),
+            Err(error) => {
+                left += 1;
+                tracing::error!(instance = row.name, %error, "was left half open, and cannot be taken away");
+            }
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 async fn look(daemon: &Daemon, row: InstanceRow, closely: bool) {

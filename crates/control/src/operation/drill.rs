@@ -1,36 +1,93 @@
 //! A drill, as an operation: a restore point is opened, recovered and looked at in full, and closed; what was found is sealed into the
 //! vault as evidence. That makes a backup proven.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use api::{
-    CheckView, DrillAsk, DrillReport, InstanceKind, Operation, OperationKind, RestoreAsk, RestoreReport, StepSeconds,
+    CheckView, DrillAsk, DrillReport, InstanceKind, MomentAsk, Operation, OperationKind, RestoreAsk, RestoreReport,
+    StepSeconds, TargetAsk,
 };
+use async_trait::async_trait;
 use engine::postgres::checks::{self, Checked, ChecksFile};
 use engine::postgres::checksum::PAGE_BYTES;
 use engine::postgres::target::Resolved;
 use jiff::Timestamp;
+use ops::Found;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use vault::backup::catalog::{self, Proof};
 use vault::format::sealed::Kind;
 use vault::names::{Name, SourceName};
 
-use super::Watch;
 use super::clone::{at, short_id};
-use super::restore::{Restorer, known, live};
+use super::restore::{Restorer, known, resolved};
+use super::{At, By, Part, Table, Watch, input, step, submit};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
 use crate::views;
 
-pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: DrillAsk) -> Result<Operation> {
+pub(super) fn table() -> Table {
+    Table { kind: OperationKind::Drill, parts: vec![("prove", Arc::new(Prove))] }
+}
+
+/// What is drilled: the instance, the checks, and the name under which the evidence will be sealed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Input {
+    wanted: Wanted,
+    checks: String,
+    evidence: String,
+}
+
+pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: DrillAsk, by: By) -> Result<Operation> {
     let source = known(daemon, name).await?;
-    let checks = ChecksFile::parse(ask.checks.as_deref().unwrap_or_default())?;
+    let checks = ask.checks.unwrap_or_default();
+    ChecksFile::parse(&checks)?;
     let restore = RestoreAsk { owner: ask.owner, ..at(ask.moment) };
     let wanted = Wanted::below(daemon, &format!("drill-{}", short_id(daemon)), InstanceKind::Drill, &source, restore)?;
-    let resolved = Restorer::of(daemon).resolve(&source, &wanted.ask, live(daemon, name)).await?;
-    super::begin(daemon, OperationKind::Drill, Some(name), |daemon, watch| async move {
-        let drill = Drill { daemon, wanted, resolved, checks };
-        views::to_json(&Box::pin(drill.run(&watch)).await?)
-    })
-    .await
+    let resolved = resolved(daemon, &source, &wanted.ask).await?;
+    let wanted = Wanted { ask: instances::at_the_same_moment(&wanted.ask, &resolved), ..wanted };
+    let evidence = vault::names::hex(&daemon.host.env.random::<8>());
+    let steps =
+        vec![step("prove", &format!("open {}, look at all of it, close it, and seal the evidence", resolved.asked))];
+    let (kind, input) = (OperationKind::Drill, input(&Input { wanted, checks, evidence })?);
+    submit(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by).await
+}
+
+/// The newest moment, as a timetable wants it. `checks` is the path of a file.
+pub(crate) async fn begin_newest(daemon: &Daemon, name: &str, checks: Option<&str>, by: By) -> Result<Operation> {
+    let read = |path: &str| std::fs::read_to_string(path).map_err(|e| Error::file("read", Path::new(path), e));
+    let checks = checks.map(read).transpose()?;
+    let moment = MomentAsk { target: TargetAsk::Latest, before: false, timeline: None };
+    begin(daemon, name, DrillAsk { moment, checks, owner: None }, by).await
+}
+
+/// The evidence is sealed under a name that is known before, so it is there once.
+#[derive(Debug)]
+struct Prove;
+
+#[async_trait]
+impl Part for Prove {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let Input { wanted, checks, evidence } = at.input()?;
+        let resolved = Restorer::of(&at.daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+        let drill =
+            Drill { daemon: at.daemon.clone(), wanted, resolved, checks: ChecksFile::parse(&checks)?, evidence };
+        views::to_json(&Box::pin(drill.run(&at.watch)).await?)
+    }
+
+    async fn look(&self, at: &At) -> Result<Found> {
+        let Input { wanted, evidence: id, .. } = at.input()?;
+        match evidence(&at.daemon, wanted.source.as_str(), &id).await {
+            Ok(report) => {
+                prove(&at.daemon, &wanted.source, &report).await?;
+                Ok(Found::Done(views::to_json(&report)?))
+            }
+            Err(Error::Unknown { .. }) => Ok(Found::NotDone),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 struct Drill {
@@ -38,10 +95,11 @@ struct Drill {
     wanted: Wanted,
     resolved: Resolved,
     checks: ChecksFile,
+    evidence: String,
 }
 
 impl Drill {
-    async fn run(&self, watch: &std::sync::Arc<Watch>) -> Result<DrillReport> {
+    async fn run(&self, watch: &Arc<Watch>) -> Result<DrillReport> {
         let (env, source) = (&self.daemon.host.env, &self.wanted.source);
         let mut report = self.blank(env.now());
         let looked = self.open_and_look(watch, &mut report).await;
@@ -49,11 +107,13 @@ impl Drill {
         match looked {
             // Somebody did not want it any more: that says nothing about the backup.
             Err(error) if error.code() == "RK-1040" => return Err(error),
+            // Nor does what is in the way here.
+            Err(error) if !matches!(error, Error::Engine(_) | Error::Vault(_)) => return Err(error),
             Err(error) => report.error = Some(error.body()),
             Ok(()) => {}
         }
         watch.step("evidence");
-        seal(&self.daemon, source, &self.resolved, &report).await?;
+        seal(&self.daemon, source, &report).await?;
         if !report.passed {
             tracing::error!(source = source.as_str(), backup = report.backup, evidence = report.id, "the drill failed");
         }
@@ -63,7 +123,7 @@ impl Drill {
     /// What is said of a drill that came to nothing.
     fn blank(&self, now: Timestamp) -> DrillReport {
         DrillReport {
-            id: vault::names::hex(&self.daemon.host.env.random::<8>()),
+            id: self.evidence.clone(),
             source: self.wanted.source.to_string(),
             passed: false,
             error: None,
@@ -91,7 +151,7 @@ impl Drill {
         }
     }
 
-    async fn open_and_look(&self, watch: &std::sync::Arc<Watch>, report: &mut DrillReport) -> Result<()> {
+    async fn open_and_look(&self, watch: &Arc<Watch>, report: &mut DrillReport) -> Result<()> {
         let opened = Box::pin(instances::open(&self.daemon, &self.wanted, &self.resolved, watch)).await?;
         note_opening(report, &opened);
         watch.step("look");
@@ -143,11 +203,22 @@ fn note_looking(report: &mut DrillReport, checked: &Checked, seconds: f64) {
 }
 
 /// The report first, then the proof that names it.
-async fn seal(daemon: &Daemon, source: &SourceName, resolved: &Resolved, report: &DrillReport) -> Result<()> {
+async fn seal(daemon: &Daemon, source: &SourceName, report: &DrillReport) -> Result<()> {
     daemon.vault.put_json(Kind::Report, &Name::Report(source.clone(), report.id.clone()), report).await?;
+    prove(daemon, source, report).await
+}
+
+/// Once: a report that was proven already is left.
+async fn prove(daemon: &Daemon, source: &SourceName, report: &DrillReport) -> Result<()> {
+    let id = report.backup.parse()?;
+    let backups = catalog::backups(&daemon.vault, source).await?;
+    let at = Some(report.ended);
+    if backups.iter().any(|backup| backup.id == id && (backup.proven >= at || backup.failed >= at)) {
+        return Ok(());
+    }
     let evidence = serde_json::json!({ "report": report.id, "reached": report.reached });
     let proof = Proof { at: report.ended, passed: report.passed, evidence };
-    Ok(catalog::prove(&daemon.vault, source, &resolved.backup.id, &proof).await?)
+    Ok(catalog::prove(&daemon.vault, source, &id, &proof).await?)
 }
 
 /// The evidence of a drill, out of the vault.

@@ -1,30 +1,120 @@
 //! Expiry, as an operation. Its result is the plan, and, when it was applied, what was removed.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use api::{ExpireAsk, KeepView, Operation, OperationKind};
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use vault::expire::{KeepRules, apply, plan};
+use serde_json::Value;
+use vault::backup::catalog::BackupInfo;
+use vault::expire::{KeepRules, apply, plan, plan_by};
 use vault::names::SourceName;
 
+use super::{At, By, Part, Table, Wanted, input, step, submit};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::policy::retain::{self, Kept};
+use crate::stacks;
 
-pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk) -> Result<Operation> {
-    let source: SourceName = name.parse()?;
-    let rules = rules(&ask.keep)?;
-    super::begin(daemon, OperationKind::Expire, Some(name), |daemon, watch| async move {
-        watch.step("planning");
-        let plan = plan(&daemon.vault, &source, &rules, daemon.host.env.now()).await?;
+pub(super) fn table() -> Table {
+    Table { kind: OperationKind::Expire, parts: vec![("expire", Arc::new(ExpireIt)), ("retain", Arc::new(Retain))] }
+}
+
+/// By what the policy of the source's stack keeps.
+pub(crate) async fn begin_by_policy(daemon: &Daemon, name: &str, by: By) -> Result<Operation> {
+    let steps = vec![step("retain", "find out what the policy does not keep any more, and remove it")];
+    let kind = OperationKind::Expire;
+    submit(
+        daemon,
+        Wanted { kind, source: Some(name), alone: Some(format!("expire {name}")), input: Value::Null, steps },
+        by,
+    )
+    .await
+}
+
+#[derive(Debug)]
+struct Retain;
+
+#[async_trait]
+impl Part for Retain {
+    async fn act(&self, at: &At) -> Result<Value> {
+        by_policy(at, at.work.run.head.subject.as_deref().unwrap_or_default()).await
+    }
+}
+
+/// Plans by the policy, keeps the plan in the operation's log as evidence where something goes, and applies it.
+pub(super) async fn by_policy(at: &At, name: &str) -> Result<Value> {
+    let (daemon, source) = (&at.daemon, name.parse::<SourceName>()?);
+    let Some(stack) = stacks::of_source(daemon, name).await? else { return Ok(Value::Null) };
+    let (retention, now) = (stack.policy.retention(), daemon.host.env.now());
+    let plan = plan_by(&daemon.vault, &source, KeepRules::default().grace, now, |backups| {
+        let kept: Vec<Kept> = backups.iter().map(kept).collect();
+        let decided: HashMap<String, Vec<String>> = retain::decide(&kept, &retention, now)
+            .into_iter()
+            .map(|decision| (decision.backup, if decision.keep { decision.reasons } else { Vec::new() }))
+            .collect();
+        backups.iter().map(|backup| decided.get(backup.id.as_str()).cloned().unwrap_or_default()).collect()
+    })
+    .await?;
+    if plan.expired().next().is_some() {
+        plan.to_string().lines().for_each(|line| at.work.say(line.trim_end()));
+    }
+    let applied = apply(&daemon.vault, &plan, at.watch.progress.clone()).await?;
+    Ok(serde_json::json!({ "plan": plan, "applied": applied }))
+}
+
+fn kept(backup: &BackupInfo) -> Kept {
+    Kept {
+        id: backup.id.to_string(),
+        began: backup.head.began,
+        ended: backup.head.ended,
+        rule: backup.head.rule.clone(),
+        name: backup.head.label.clone(),
+        pinned: !backup.pins.is_empty(),
+        proven: backup.proven.is_some(),
+        complete: true,
+    }
+}
+
+pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExpireAsk, by: By) -> Result<Operation> {
+    name.parse::<SourceName>()?;
+    rules(&ask.keep)?;
+    let what = match ask.apply {
+        true => "find out what no rule keeps any more, and remove it",
+        false => "find out what no rule keeps any more; nothing is removed",
+    };
+    let kind = OperationKind::Expire;
+    let steps = vec![step("expire", what)];
+    submit(
+        daemon,
+        Wanted { kind, source: Some(name), alone: Some(format!("expire {name}")), input: input(&ask)?, steps },
+        by,
+    )
+    .await
+}
+
+/// Planned anew at each try: what is gone already is not in the plan.
+#[derive(Debug)]
+struct ExpireIt;
+
+#[async_trait]
+impl Part for ExpireIt {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let (daemon, ask) = (&at.daemon, at.input::<ExpireAsk>()?);
+        let source: SourceName = at.work.run.head.subject.as_deref().unwrap_or_default().parse()?;
+        at.watch.step("planning");
+        let plan = plan(&daemon.vault, &source, &rules(&ask.keep)?, daemon.host.env.now()).await?;
         let applied = match ask.apply {
             false => None,
             true => {
-                watch.step("applying");
-                Some(apply(&daemon.vault, &plan, watch.progress.clone()).await?)
+                at.watch.step("applying");
+                Some(apply(&daemon.vault, &plan, at.watch.progress.clone()).await?)
             }
         };
         Ok(serde_json::json!({ "plan": plan, "applied": applied }))
-    })
-    .await
+    }
 }
 
 fn rules(keep: &KeepView) -> Result<KeepRules> {

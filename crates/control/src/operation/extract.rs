@@ -7,13 +7,17 @@ use std::sync::Arc;
 use api::{
     ExtractAsk, ExtractReport, InstanceKind, Operation, OperationKind, RestoreAsk, RestoreReport, RowsView, StepSeconds,
 };
+use async_trait::async_trait;
 use engine::postgres::extract::{self, Extracted, Extraction, TableName};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::Conninfo;
+use ops::Retry;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::Watch;
 use super::clone::{at, short_id};
-use super::restore::{Restorer, live};
+use super::restore::{Restorer, resolved};
+use super::{At, By, Part, Table, Watch, input, step, submit};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
@@ -21,9 +25,19 @@ use crate::views;
 
 const JOBS: usize = 4;
 
-pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<Operation> {
+pub(super) fn table() -> Table {
+    Table { kind: OperationKind::Extract, parts: vec![("extract", Arc::new(ExtractIt))] }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Input {
+    wanted: Wanted,
+    ask: ExtractAsk,
+}
+
+pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) -> Result<Operation> {
     let source = daemon.source(name)?;
-    let tables = ask.tables.iter().map(|name| TableName::parse(name)).collect::<engine::Result<Vec<_>>>()?;
+    tables(&ask)?;
     let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
@@ -31,13 +45,36 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Resul
     let restore = RestoreAsk { owner: ask.owner.clone(), ..at(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;
-    let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, live(daemon, name)).await?;
-    let live = source.cluster.conninfo.clone();
-    super::begin(daemon, OperationKind::Extract, Some(name), |daemon, watch| async move {
+    let resolved = resolved(daemon, &wanted.source, &wanted.ask).await?;
+    let wanted = Wanted { ask: instances::at_the_same_moment(&wanted.ask, &resolved), ..wanted };
+    // Not tried again by itself: what a try has left in the live cluster is for a person to look at.
+    let what = format!("open {}, and restore {into} from it beside the live one", resolved.asked);
+    let steps = vec![ops::StepPlan { retry: Retry::ONCE, ..step("extract", &what) }];
+    let input = input(&Input { wanted, ask: ExtractAsk { into: Some(into), ..ask } })?;
+    let kind = OperationKind::Extract;
+    submit(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by).await
+}
+
+fn tables(ask: &ExtractAsk) -> Result<Vec<TableName>> {
+    Ok(ask.tables.iter().map(|name| TableName::parse(name)).collect::<engine::Result<Vec<_>>>()?)
+}
+
+/// What is there already under the new name is refused, also when an earlier try of this one has made it.
+#[derive(Debug)]
+struct ExtractIt;
+
+#[async_trait]
+impl Part for ExtractIt {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let Input { wanted, ask } = at.input()?;
+        let daemon = at.daemon.clone();
+        let source = daemon.source(at.work.run.head.subject.as_deref().unwrap_or_default())?;
+        let resolved = Restorer::of(&daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+        let (tables, into) = (tables(&ask)?, ask.into.clone().unwrap_or_default());
+        let live = source.cluster.conninfo.clone();
         let work = Extract { daemon, wanted, resolved, live, ask, tables, into };
-        views::to_json(&Box::pin(work.run(&watch)).await?)
-    })
-    .await
+        views::to_json(&Box::pin(work.run(&at.watch)).await?)
+    }
 }
 
 struct Extract {

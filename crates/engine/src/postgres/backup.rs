@@ -35,6 +35,8 @@ const CONTROL_FILE_TRIES: u32 = 10;
 pub struct BackupRequest {
     /// A name given by a person.
     pub label: Option<String>,
+    /// The rule of a policy that makes it.
+    pub rule: Option<String>,
     /// Stores everything anew instead of sharing unchanged pages.
     pub full: bool,
     pub write: WriteOptions,
@@ -46,6 +48,7 @@ impl Default for BackupRequest {
     fn default() -> BackupRequest {
         BackupRequest {
             label: None,
+            rule: None,
             full: false,
             write: WriteOptions::default(),
             log_patience: Duration::from_secs(120),
@@ -61,6 +64,10 @@ pub async fn back_up(
     request: BackupRequest,
     progress: Arc<Progress>,
 ) -> Result<ManifestHead> {
+    #[cfg(feature = "simulated")]
+    if super::simulated::is(&cluster.conninfo) {
+        return super::simulated::back_up(vault, cluster, request, progress).await;
+    }
     let mut sql = Connection::connect(&cluster.conninfo, Mode::Sql).await?;
     let look = look(&mut sql, cluster).await?;
     let parent = if request.full { None } else { parent(vault, cluster, &look).await? };
@@ -77,6 +84,7 @@ pub async fn back_up(
     sql.close().await;
     let commit = Commit {
         label: request.label,
+        rule: request.rule,
         ended: end.time,
         timeline: label.timeline,
         log_from: start.0,

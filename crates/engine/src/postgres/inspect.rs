@@ -73,6 +73,14 @@ pub async fn create_slot(info: &Conninfo, name: &str) -> Result<()> {
     done
 }
 
+/// Whether there is a physical slot of that name.
+pub async fn has_slot(info: &Conninfo, name: &str) -> Result<bool> {
+    let mut replication = Replication::connect(info).await?;
+    let slot = replication.read_slot(name).await;
+    replication.close().await;
+    Ok(slot?.is_some_and(|slot| slot.physical))
+}
+
 /// Lets the server forget the log that it keeps for us. A slot that is not there is no error.
 pub async fn drop_slot(info: &Conninfo, name: &str) -> Result<()> {
     let mut replication = Replication::connect(info).await?;

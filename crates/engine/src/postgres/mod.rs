@@ -19,6 +19,8 @@ mod program;
 mod quote;
 pub mod receive;
 pub mod restore;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 pub mod source;
 mod stopwatch;
 pub mod target;

@@ -94,7 +94,7 @@ pub struct LogState {
 }
 
 impl LogState {
-    fn new() -> LogState {
+    pub(super) fn new() -> LogState {
         LogState {
             phase: Phase::Connecting,
             timeline: 0,
@@ -120,13 +120,17 @@ impl LogState {
 /// A receiver at work; dropping the handle does not stop it.
 #[derive(Debug, Clone)]
 pub struct Receiver {
-    state: watch::Receiver<LogState>,
-    stop: Arc<watch::Sender<bool>>,
+    pub(super) state: watch::Receiver<LogState>,
+    pub(super) stop: Arc<watch::Sender<bool>>,
 }
 
 impl Receiver {
     /// Starts receiving on the current runtime, for ever or until `stop`.
     pub fn spawn(vault: Vault, cluster: Cluster, options: ReceiveOptions) -> Receiver {
+        #[cfg(feature = "simulated")]
+        if super::simulated::is(&cluster.conninfo) {
+            return super::simulated::receiver(&vault);
+        }
         let (state_sender, state) = watch::channel(LogState::new());
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(keep_receiving(vault, cluster, options, state_sender, stopped));

@@ -42,7 +42,7 @@ mod folder;
 mod mounted;
 
 pub use fetch::ask as fetch_log_file;
-pub use folder::MARKER;
+pub use folder::{MARKER, is_complete};
 pub use mounted::MountAsk;
 
 pub use super::stopwatch::{Durations, Steps};
@@ -119,6 +119,11 @@ pub struct Restored {
     pub durations: Durations,
     /// What runs there now; nothing when no server was started.
     pub opened: Option<Opened>,
+}
+
+/// Whether this host lets us mount a backup; if not, why.
+pub fn can_mount() -> Result<(), String> {
+    mount::session::is_possible()
 }
 
 /// Restores a resolved target and opens it.

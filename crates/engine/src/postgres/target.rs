@@ -99,8 +99,21 @@ pub async fn resolve(vault: &Vault, source: &SourceName, request: &Request) -> R
     let finder = Finder::new(&backups, &index, request).await?;
     match finder.find().await? {
         Ok(resolved) => Ok(resolved),
-        Err(why) => Err(refusal(&finder, &why).await),
+        Err(why) => {
+            let why = why_absent(vault, source, &finder).await?.unwrap_or(why);
+            Err(refusal(&finder, &why).await)
+        }
     }
+}
+
+/// What became of a backup that was asked for by name.
+async fn why_absent(vault: &Vault, source: &SourceName, finder: &Finder<'_>) -> Result<Option<Refused>> {
+    let Target::Backup(wanted) = &finder.request.target else { return Ok(None) };
+    if catalog::find(finder.backups, wanted).is_some() {
+        return Ok(None);
+    }
+    let expired = vault::expire::expired_at(vault, source, wanted).await?;
+    Ok(expired.map(|at| format!("backup {wanted:?} expired at {at}: no rule kept it")))
 }
 
 /// Everything a search for a target looks at.

@@ -100,6 +100,7 @@ async fn store(vault: &Vault, files: Files) -> BackupId {
     let id = writer.id().clone();
     let commit = Commit {
         label: None,
+        rule: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: 0,

@@ -1,6 +1,7 @@
 //! What one worker thread does: read a batch of pages, tell the changed from the unchanged, seal the changed into extents.
 //! Memory: a read buffer, one extent, one open pack.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::manifest::DamagedPage;
 use crate::format::map::{ExtentRef, PageMap, Place};
 use crate::format::sealed::{Class, page_hash};
+use crate::names::PackId;
 
 /// Raw bytes of pages sealed together.
 pub(super) const EXTENT_RAW: usize = 128 << 10;
@@ -29,6 +31,8 @@ pub(super) struct Piece {
     pub(super) page_size: u32,
     /// The parent's map of this segment, and the number in it of this piece's first page.
     pub(super) parent: Option<(Arc<PageMap>, usize)>,
+    /// Packs that nothing shall be shared with any more.
+    pub(super) sparse: Arc<HashSet<PackId>>,
 }
 
 /// Some pieces, done by one worker in one go. Their extents may be shared.
@@ -53,6 +57,8 @@ pub(super) struct PieceDone {
     pub(super) pages: Vec<PageOut>,
     /// Less than asked when the file ended early.
     pub(super) bytes: u64,
+    /// Pages that the parent does not have like this.
+    pub(super) changed: u64,
     pub(super) gone: bool,
     pub(super) damaged: Vec<DamagedPage>,
 }
@@ -101,7 +107,7 @@ impl<'a> Worker<'a> {
         let mut pages_changed = 0;
         for piece in &batch.pieces {
             let done = self.piece(piece)?;
-            pages_changed += done.pages.iter().filter(|page| **page != PageOut::Same).count() as u64;
+            pages_changed += done.changed;
             pieces.push(done);
         }
         self.seal_extent()?;
@@ -166,11 +172,13 @@ impl<'a> Worker<'a> {
 
     fn page(&mut self, piece: &Piece, page: &[u8], done: &mut PieceDone) -> Result<()> {
         let (hash, zero) = if is_zero(page) { (0, true) } else { (page_hash(&self.page_key, page), false) };
-        let out = match same_as_parent(piece, done.pages.len(), hash, zero) {
-            true => PageOut::Same,
-            false if zero => PageOut::At(Place::ZERO),
-            false => PageOut::At(self.add(page, piece.page_size as usize)?),
+        let same = same_as_parent(piece, done.pages.len(), hash, zero);
+        let out = match same {
+            Some(place) if !is_sparse(piece, place) => PageOut::Same,
+            _ if zero => PageOut::At(Place::ZERO),
+            _ => PageOut::At(self.add(page, piece.page_size as usize)?),
         };
+        done.changed += u64::from(same.is_none());
         done.hashes.push(hash);
         done.pages.push(out);
         Ok(())
@@ -230,13 +238,22 @@ fn settle(file: &mut dyn TreeFile, number: u64, offset: u64, page: &mut [u8]) ->
     Ok(false)
 }
 
-fn same_as_parent(piece: &Piece, page: usize, hash: u64, zero: bool) -> bool {
-    let Some((map, first)) = &piece.parent else { return false };
+/// Where the parent has the same page.
+fn same_as_parent(piece: &Piece, page: usize, hash: u64, zero: bool) -> Option<Place> {
+    let (map, first) = piece.parent.as_ref()?;
     let at = first + page;
-    map.page_size == piece.page_size
+    let is_same = map.page_size == piece.page_size
         && at < map.page_count()
         && map.hashes[at] == hash
-        && (map.places[at] == Place::ZERO) == zero
+        && (map.places[at] == Place::ZERO) == zero;
+    is_same.then(|| map.places[at])
+}
+
+/// It stands where nothing shall be shared with any more.
+fn is_sparse(piece: &Piece, place: Place) -> bool {
+    let extents = piece.parent.as_ref().filter(|_| !piece.sparse.is_empty()).map(|(map, _)| &map.extents);
+    let extent = extents.and_then(|extents| extents.get(place.get()?.0));
+    extent.is_some_and(|extent| piece.sparse.contains(&extent.pack))
 }
 
 fn is_zero(page: &[u8]) -> bool {

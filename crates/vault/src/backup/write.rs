@@ -8,7 +8,7 @@
 //! Memory: per worker what `worker.rs` says; here the parent's map and the new map of the segment at hand, one list being read
 //! and one being written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use bytes::Bytes;
@@ -29,6 +29,7 @@ use crate::vault::Vault;
 
 mod assemble;
 mod plan;
+mod sparse;
 
 use assemble::Assembler;
 use plan::Planner;
@@ -69,14 +70,17 @@ pub struct BackupWriter {
     totals: Totals,
     damaged: Vec<DamagedPage>,
     damaged_total: u64,
-    /// Packs of earlier backups that this one needs.
-    shared: HashSet<PackId>,
+    /// What this backup needs of each pack, bytes; an extent that several files share counts as often.
+    live: HashMap<PackId, u64>,
+    /// Packs of which the parent needs little: what this backup needs of them is stored anew.
+    sparse: Arc<HashSet<PackId>>,
 }
 
 /// What the engine knows once the backup is over.
 #[derive(Debug, Clone)]
 pub struct Commit {
     pub label: Option<String>,
+    pub rule: Option<String>,
     pub ended: Timestamp,
     pub timeline: u32,
     pub log_from: u64,
@@ -133,6 +137,8 @@ impl BackupWriter {
             Some(id) => usable_parent(vault, &source, &id).await?,
             None => None,
         };
+        let sparse = parent.iter().flat_map(|parent| parent.head().sparse.iter());
+        let sparse: HashSet<PackId> = sparse.filter_map(|id| PackId::parse(id)).collect();
         let runtime = Handle::current();
         let uploader = Arc::new(Uploader::new(vault, runtime.clone(), progress.clone()));
         Ok(BackupWriter {
@@ -151,7 +157,8 @@ impl BackupWriter {
             totals: Totals::default(),
             damaged: Vec::new(),
             damaged_total: 0,
-            shared: HashSet::new(),
+            live: HashMap::new(),
+            sparse: Arc::new(sparse),
         })
     }
 
@@ -210,7 +217,7 @@ impl BackupWriter {
         done: &mpsc::Receiver<Result<BatchDone>>,
     ) -> Result<Vec<FileEntry>> {
         let parent = self.parent.clone().filter(|_| goal == Goal::Lists);
-        let mut planner = Planner::new(tree.walk(), parent, self.runtime.clone());
+        let mut planner = Planner::new(tree.walk(), parent, self.sparse.clone(), self.runtime.clone());
         let mut assembler = Assembler::default();
         let mut waiting: BTreeMap<u64, BatchDone> = BTreeMap::new();
         let (mut sent, mut received, mut more) = (0u64, 0u64, true);
@@ -234,7 +241,8 @@ impl BackupWriter {
             while let Some(next) = waiting.remove(&received) {
                 received += 1;
                 self.totals.pages_changed += next.pages_changed;
-                assembler.take(&next, &mut Sink { meta: &mut self.meta, shared: &mut self.shared })?;
+                assembler
+                    .take(&next, &mut Sink { meta: &mut self.meta, live: &mut self.live, sparse: &self.sparse })?;
             }
             for finished in assembler.finished(!more && received == sent) {
                 let entry = self.count(finished);
@@ -275,11 +283,14 @@ impl BackupWriter {
         let new_packs = self.uploader.finish()?;
         self.progress.check()?;
         self.totals.bytes_stored = new_packs.values().sum();
+        let packs = self.pack_table(new_packs)?;
+        let sparse = sparse::choose(&packs, &self.live).into_iter().map(|id| id.to_string()).collect();
         let head = ManifestHead {
             source: self.source.to_string(),
             backup: self.id.to_string(),
             parent: self.parent().map(BackupId::to_string),
             label: commit.label,
+            rule: commit.rule,
             began: self.began,
             ended: commit.ended,
             timeline: commit.timeline,
@@ -287,13 +298,14 @@ impl BackupWriter {
             log_to: commit.log_to,
             segment_length: SEGMENT_LENGTH,
             totals: self.totals,
+            sparse,
             damaged_pages: std::mem::take(&mut self.damaged),
             damaged_pages_total: self.damaged_total,
             engine: commit.engine,
             engine_info: commit.engine_info,
         };
         let lists = std::mem::take(&mut self.lists.done);
-        let table = ManifestTable { lists, tail: self.tail, packs: self.pack_table(new_packs)? };
+        let table = ManifestTable { lists, tail: self.tail, packs };
         let name = Name::Manifest(self.source.clone(), self.id.clone());
         let mut compressor = Compressor::new(self.options.zstd_level)?;
         let mut sealer = Sealer::new(self.vault.keys(), Kind::Manifest, &name, self.vault.env(), 0);
@@ -305,7 +317,7 @@ impl BackupWriter {
 
     /// All packs this backup needs: its own, and those of earlier backups with the sizes that the parent's manifest gives.
     fn pack_table(&self, mut sizes: BTreeMap<PackId, u64>) -> Result<Vec<PackInfo>> {
-        for id in &self.shared {
+        for id in self.live.keys() {
             let known = self.parent.as_deref().and_then(|parent| parent.pack_size(*id));
             match (sizes.contains_key(id), known) {
                 (true, _) => {}
@@ -327,7 +339,8 @@ enum Goal {
 /// What the assembler needs of the writer.
 struct Sink<'a> {
     meta: &'a mut PackWriter,
-    shared: &'a mut HashSet<PackId>,
+    live: &'a mut HashMap<PackId, u64>,
+    sparse: &'a HashSet<PackId>,
 }
 
 /// A worker thread: batches until there are no more.

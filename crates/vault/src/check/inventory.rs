@@ -18,6 +18,7 @@ pub(super) struct Inventory {
     pub(super) backups: BTreeMap<SourceName, BTreeMap<BackupId, Files>>,
     pub(super) logs: BTreeMap<SourceName, BTreeMap<u32, TimelineFiles>>,
     pub(super) reports: Vec<Name>,
+    pub(super) audit: Vec<Name>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +85,8 @@ impl Inventory {
             Name::LogHistory(ref source, timeline) | Name::LogMark { ref source, timeline, .. } => {
                 self.timeline(source.clone(), timeline).notes.push(name);
             }
-            Name::Report(..) => self.reports.push(name),
+            Name::Report(..) | Name::Catalog { .. } => self.reports.push(name),
+            Name::Audit { .. } => self.audit.push(name),
         }
     }
 
@@ -109,7 +111,7 @@ impl Inventory {
 
 fn source_of(name: &Name) -> Option<&SourceName> {
     match name {
-        Name::Vault | Name::Key(_) | Name::Pack(_) | Name::Probe(_) => None,
+        Name::Vault | Name::Key(_) | Name::Pack(_) | Name::Probe(_) | Name::Audit { .. } | Name::Catalog { .. } => None,
         Name::Manifest(source, _)
         | Name::Pin(source, ..)
         | Name::Proof(source, ..)

@@ -35,6 +35,7 @@ pub(super) async fn check_logs(
         }
     }
     check_notes(check, "report-damaged", &inventory.reports).await?;
+    check_notes(check, "audit-damaged", &inventory.audit).await?;
     Ok(opened)
 }
 
@@ -172,7 +173,7 @@ async fn open_note(vault: &Vault, name: &Name) -> Result<()> {
                 false => Err(Error::malformed(name.to_string(), "it speaks of another time than its name")),
             }
         }
-        Name::Report(..) => vault.get_sealed(Kind::Report, name).await.map(drop),
+        Name::Report(..) | Name::Catalog { .. } => vault.get_sealed(Kind::Report, name).await.map(drop),
         _ => vault.get_sealed(Kind::Note, name).await.map(drop),
     }
 }

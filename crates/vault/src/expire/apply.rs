@@ -18,6 +18,25 @@ use crate::vault::Vault;
 #[derive(Debug, Serialize, Deserialize)]
 struct Tombstone {
     at: jiff::Timestamp,
+    #[serde(default)]
+    label: Option<String>,
+}
+
+/// When a backup of this id or label expired, for as long as its tombstone is kept; the last one of that label.
+pub async fn expired_at(vault: &Vault, source: &SourceName, wanted: &str) -> Result<Option<jiff::Timestamp>> {
+    use futures::TryStreamExt;
+    let mut listing = vault.store().list(&prefix::backups(source));
+    let mut found = None;
+    while let Some(object) = listing.try_next().await? {
+        let Some(name @ Name::Expired(..)) = Name::parse(&object.name) else { continue };
+        let frames = vault.get_sealed(Kind::Note, &name).await?;
+        let head = frames.iter().find(|frame| frame.class == Class::Head);
+        let head: Option<Tombstone> = head.and_then(|frame| serde_json::from_slice(&frame.raw).ok());
+        let Name::Expired(_, id, _) = &name else { continue };
+        let named = |head: &Tombstone| id.as_str() == wanted || head.label.as_deref() == Some(wanted);
+        found = found.max(head.filter(named).map(|head| head.at));
+    }
+    Ok(found)
 }
 
 /// `Error::MustStay` when something in the plan has become a backup that must stay: nothing was changed then.
@@ -60,11 +79,12 @@ async fn still_to_go(vault: &Vault, source: &SourceName, plan: &ExpiryPlan) -> R
 
 /// Puts the tombstone: the pack table, which whoever shares the packs may still need.
 async fn bury(vault: &Vault, source: &SourceName, backup: &BackupId) -> Result<()> {
-    let (_, table) = read_manifest(vault, source, backup).await?;
+    let (manifest, table) = read_manifest(vault, source, backup).await?;
     let at = vault.env().now();
     let micros = u64::try_from(at.as_microsecond()).unwrap_or_default();
     let name = Name::Expired(source.clone(), backup.clone(), micros);
-    let head = serde_json::to_vec(&Tombstone { at }).map_err(|e| Error::Internal(e.to_string()))?;
+    let head =
+        serde_json::to_vec(&Tombstone { at, label: manifest.label }).map_err(|e| Error::Internal(e.to_string()))?;
     let frames = [(Class::Head, head.as_slice()), (Class::Table, &table.encode())];
     match vault.put_sealed(Kind::Note, &name, &frames, 3).await {
         Err(Error::Exists(_)) => Ok(()),

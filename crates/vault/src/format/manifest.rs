@@ -46,6 +46,9 @@ pub struct ManifestHead {
     pub parent: Option<String>,
     /// A name given by a person.
     pub label: Option<String>,
+    /// The rule of a policy that made it; none when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     pub began: Timestamp,
     pub ended: Timestamp,
     /// Log needed to make the files consistent: from `log_from`, through `log_to`, on `timeline`.
@@ -55,6 +58,9 @@ pub struct ManifestHead {
     /// Bytes of a file covered by one page map.
     pub segment_length: u64,
     pub totals: Totals,
+    /// Packs of which this backup needs little, as hex: the next one stores what it needs of them anew, so that they can go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sparse: Vec<String>,
     /// The first damaged pages (`damaged_pages_total` counts all).
     pub damaged_pages: Vec<DamagedPage>,
     pub damaged_pages_total: u64,

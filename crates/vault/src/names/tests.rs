@@ -21,6 +21,9 @@ fn every_kind() -> Vec<Name> {
         Name::LogHistory(source.clone(), 3),
         Name::LogMark { source: source.clone(), timeline: 1, position: 9, micros: 1_000_000 },
         Name::Report(source, "20261121t034500z-restore".into()),
+        Name::Catalog { micros: 1_700_000_000_000_000, part: CatalogPart::State },
+        Name::Catalog { micros: 7, part: CatalogPart::History },
+        Name::Audit { chain: [0xcd; 16], from: 1, to: 300 },
         Name::Probe("00ff".into()),
     ]
 }
@@ -49,7 +52,11 @@ fn near_misses_are_not_names() {
         "logs/shop/1/0000000000000001-0000000000000009.part",
         "backups/../20261121t034500z-7f3a91c2/manifest",
         "backups/shop/latest/manifest",
+        "audit/cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd/0000000000000002-0000000000000001",
+        "audit/cd/0000000000000001-0000000000000001",
         "vault.json/",
+        "catalog/0000000000000007-states",
+        "catalog/7-state",
         "",
     ] {
         assert_eq!(Name::parse(text), None, "{text}");

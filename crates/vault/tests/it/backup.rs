@@ -30,6 +30,7 @@ async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> 
     let id = writer.id().clone();
     let commit = Commit {
         label: None,
+        rule: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: 0x100,

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 use vault::backup::catalog::{self, Proof};
+use vault::backup::read::BackupReader;
 use vault::backup::write::{BackupWriter, WriteOptions};
 use vault::check::{CheckOptions, CheckReport, Percent, check};
 use vault::expire::{Applied, ExpiryPlan, KeepRules, apply, plan};
@@ -14,7 +15,7 @@ use vault::store::fault::FaultStore;
 use vault::{Result, Vault};
 
 use crate::support::{ClockedStore, FakeClock, commit, fake_env, folder_store, receive, shop, store, vault_in};
-use crate::tree::{MemoryTree, pages};
+use crate::tree::{MemoryTree, PAGE, pages};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const FOLD: u64 = 1 << 16;
@@ -255,4 +256,47 @@ async fn a_crash_between_any_two_steps_leaves_a_sound_vault() {
         crashes += 1;
     }
     assert!(crashes > 20, "{crashes} crashes");
+}
+
+/// What little an old pack still holds is stored anew by the next backup, so that the pack can go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sparse_pack_is_left_behind() {
+    const PAGES: usize = 400;
+    let house = House::new().await;
+    house.tree.set("base/1/7", pages(PAGES, 1));
+    receive(&house.vault, 4 * FOLD, 40_000, FOLD).await;
+    let (first, _) = store(&house.vault, &house.tree, None, (10, 500)).await;
+    let packs = |id: BackupId| {
+        let vault = house.vault.clone();
+        async move {
+            let reader = BackupReader::open(&vault, &shop(), &id).await.unwrap();
+            (reader.head().clone(), reader.packs().iter().map(|pack| pack.id.to_string()).collect::<Vec<_>>())
+        }
+    };
+    // All but a few pages change.
+    let mut changed = pages(PAGES, 2);
+    let keep = ..20 * PAGE;
+    changed[keep].copy_from_slice(&pages(PAGES, 1)[keep]);
+    house.tree.set("base/1/7", changed);
+    house.tree.set("base/1/16384", pages(60, 3));
+    house.clock.advance(DAY);
+    let (second, _) = store(&house.vault, &house.tree, Some(first.clone()), (FOLD + 10, FOLD + 500)).await;
+    let (head, old) = (packs(second.clone()).await.0, packs(first.clone()).await.1);
+    assert!(!head.sparse.is_empty() && head.sparse.iter().all(|pack| old.contains(pack)), "{head:?}");
+    house.clock.advance(DAY);
+    let (third, _) = store(&house.vault, &house.tree, Some(second), (2 * FOLD + 10, 2 * FOLD + 500)).await;
+    let (head, needed) = packs(third.clone()).await;
+    assert_eq!(head.totals.pages_changed, 1, "nothing has changed in between but the tail, which is always stored");
+    assert!(!needed.iter().any(|pack| old.contains(pack)), "{needed:?} still names one of {old:?}");
+    assert!(head.sparse.is_empty(), "{head:?}");
+    house.clock.advance(DAY);
+    let rules = KeepRules { grace: SignedDuration::ZERO, ..last(1) };
+    assert_eq!(house.expire(&rules).await.unwrap().expired.len(), 2);
+    assert_eq!(house.left().await, std::slice::from_ref(&third));
+    // The tombstones keep the packs until something is newer than they are.
+    house.clock.advance(DAY);
+    store(&house.vault, &house.tree, Some(third), (3 * FOLD + 10, 3 * FOLD + 500)).await;
+    let gone = house.expire(&rules).await.unwrap();
+    assert!(gone.packs_deleted >= old.len() as u64, "{gone:?}");
+    house.assert_sound("afterwards").await;
 }

@@ -117,6 +117,7 @@ pub(crate) async fn store(
 pub(crate) fn commit(vault: &Vault, log: (u64, u64)) -> Commit {
     Commit {
         label: None,
+        rule: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: log.0,

@@ -124,6 +124,11 @@ pub(super) fn mark_complete(prepared: &Prepared) -> Result<()> {
     prepared.put(MARKER, &json)
 }
 
+/// Whether a restore of ours into a directory came to its end; nothing where there was none.
+pub fn is_complete(into: &Path) -> Option<bool> {
+    read_marker(into).map(|marker| marker.complete)
+}
+
 /// Our own files lie at the top of the directory and begin alike.
 pub(super) fn is_ours(into: &Path, path: &Path) -> bool {
     path.parent() == Some(into) && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rekindle."))

@@ -165,7 +165,11 @@ impl OpenFile {
             return Ok(());
         }
         let segment = match parent {
-            Some(parent) if self.all_same && map.page_count() == parent.map.page_count() => {
+            Some(parent)
+                if self.all_same
+                    && map.page_count() == parent.map.page_count()
+                    && !parent.stored_extents().any(|extent| sink.sparse.contains(&extent.pack)) =>
+            {
                 sink.share(parent.map.extents.iter());
                 sink.share(parent.stored_extents());
                 parent.stored.clone()
@@ -179,12 +183,8 @@ impl OpenFile {
 
 impl Sink<'_> {
     fn share<'e>(&mut self, extents: impl Iterator<Item = &'e ExtentRef>) {
-        let mut before = None;
         for extent in extents {
-            if before != Some(extent.pack) {
-                self.shared.insert(extent.pack);
-                before = Some(extent.pack);
-            }
+            *self.live.entry(extent.pack).or_default() += u64::from(extent.length);
         }
     }
 }
@@ -196,7 +196,7 @@ fn store_map(map: &PageMap, parent: Option<&Segment>, sink: &mut Sink<'_>) -> Re
         return Ok(SegmentRef::Inline(map.encode()));
     }
     let overlay = parent.and_then(|parent| {
-        let (base_ref, base) = parent.base.as_ref()?;
+        let (base_ref, base) = parent.base.as_ref().filter(|(base, _)| !sink.sparse.contains(&base.pack))?;
         Some((base_ref, map.overlay_over(base, &parent.map)?.encode(base_ref)))
     });
     let encoded = match overlay {

@@ -1,5 +1,6 @@
 //! Cuts a tree into batches of pieces, beside the parent's sorted lists, and tells the assembler what will come back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -11,6 +12,7 @@ use crate::backup::tree::{TreeEntry, TreeKind};
 use crate::backup::worker::{Batch, Piece};
 use crate::error::{Error, Kind, Result};
 use crate::format::files::{Content, FileEntry, SegmentRef, path_order};
+use crate::names::PackId;
 
 const BATCH_BYTES: u64 = 32 << 20;
 const BATCH_PIECES: usize = 256;
@@ -20,6 +22,7 @@ pub(super) struct Planner<'a> {
     parent: Option<ParentLists>,
     file: Option<OpenFile>,
     number: u64,
+    sparse: Arc<HashSet<PackId>>,
 }
 
 /// A file not yet cut to its end.
@@ -36,6 +39,7 @@ impl<'a> Planner<'a> {
     pub(super) fn new(
         entries: Box<dyn Iterator<Item = Result<TreeEntry>> + Send + 'a>,
         parent: Option<Arc<BackupReader>>,
+        sparse: Arc<HashSet<PackId>>,
         runtime: Handle,
     ) -> Planner<'a> {
         let parent = parent.map(|reader| ParentLists {
@@ -45,7 +49,7 @@ impl<'a> Planner<'a> {
             entries: Vec::new().into_iter(),
             at: None,
         });
-        Planner { entries, parent, file: None, number: 0 }
+        Planner { entries, parent, file: None, number: 0, sparse }
     }
 
     /// The next batch, or `None` when the tree is at its end. Folders and links go to the assembler directly.
@@ -112,6 +116,7 @@ impl<'a> Planner<'a> {
             length,
             page_size: file.page_size,
             parent: file.segment.as_ref().map(|segment| (segment.map.clone(), first_page)),
+            sparse: self.sparse.clone(),
         };
         file.offset += length;
         let expected = Expected::Piece {

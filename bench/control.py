@@ -1,0 +1,218 @@
+"""The parts of bench/run about the control plane: durable operations, daemons that share a catalog, the API under load."""
+import datetime, http.client, json, os, pathlib, random, re, shutil, signal, socket, sqlite3, subprocess, threading, time
+
+from __main__ import BIN, OUT, PORT, REKINDLE, ROOT, USER, as_user, figure, sql, step
+
+OPS = ROOT / "target/release/examples/bench_ops"
+STEPS = 300
+MINUTES = float(os.environ.get("BENCH_MINUTES", "10"))
+KILL_EVERY = 20
+CLIENTS, CLIENT_SECONDS = 200, 60
+
+
+def control_steps(_):
+    """What a durable step costs beside its work: began and done are committed, each with an fsync."""
+    step("durable steps")
+    rounds = [float(ops("steps", OUT / f"steps-{n}.db", STEPS)) for n in range(3)]
+    figure("durable step overhead, SQLite on this disk", sorted(rounds)[1], "ms", 20, 8, f"{STEPS} steps, three rounds: {rounds}")
+
+
+def ops(*words):
+    return subprocess.run([OPS, *map(str, words)], check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def control_daemons(_):
+    """Three workers on one catalog, one of them killed every 20 s; each step leaves a row."""
+    step(f"three daemons on one PostgreSQL catalog for {MINUTES:g} min, one killed every {KILL_EVERY} s")
+    as_user([BIN / "createdb", "-h", OUT, "-p", str(PORT), "shared"])
+    url = f"postgres://{USER}@localhost:{PORT}/shared?host={OUT}"
+    ops("submit", url, 0, 1, 1)
+    names, workers, asked, kills = 0, [], 1, 0
+    seed = random.Random(7)
+    begun = last = time.monotonic()
+    try:
+        for _ in range(3):
+            names += 1
+            workers.append(subprocess.Popen([OPS, "work", url, f"worker-{names}"]))
+        while time.monotonic() - begun < MINUTES * 60:
+            ops("submit", url, asked, 20, 5)
+            asked += 20
+            time.sleep(1)
+            if time.monotonic() - last >= KILL_EVERY:
+                last, kills, names = time.monotonic(), kills + 1, names + 1
+                victim = workers.pop(seed.randrange(3))
+                victim.kill()
+                victim.wait()
+                workers.append(subprocess.Popen([OPS, "work", url, f"worker-{names}"]))
+        over = "SELECT count(*) FROM run WHERE status = 'succeeded'"
+        patience = time.monotonic() + 300
+        while int(sql(over, database="shared")) < asked and time.monotonic() < patience:
+            time.sleep(1)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    done = int(sql(over, database="shared"))
+    twice = int(sql("SELECT count(*) FROM (SELECT 1 FROM effect GROUP BY run, step HAVING count(*) > 1) AS t", database="shared"))
+    effects = int(sql("SELECT count(DISTINCT (run, step)) FROM effect", database="shared"))
+    lost = asked - done + (1 + (asked - 1) * 5 - effects)
+    figure("three daemons, one killed every 20 s: lost or twice", lost + twice, "", 0, 0,
+           f"{asked} operations, {effects} steps, {kills} kills, {MINUTES:g} min")
+
+
+SOURCES = int(os.environ.get("BENCH_SOURCES", "10000"))
+FLEET_SECONDS = 600
+
+
+def control_fleet(_):
+    """The real daemon, its servers simulated: each source is backed up every hour, put off by jitter."""
+    step(f"{SOURCES} sources on one daemon for {FLEET_SECONDS} s")
+    folder = OUT / "fleet"
+    folder.mkdir()
+    rk = lambda *words: subprocess.run([REKINDLE, "--config", folder / "rekindle.toml", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    rk("init", "--vault", f"file:{folder}/vault", "--key-file", folder / "key", "--data-folder", folder / "data", "--socket", folder / "socket")
+    daemon = fleet(folder)
+    end(daemon)
+    fill(folder / "data/catalog.db")
+    begun = time.time()
+    daemon = fleet(folder)
+    asked, threads = [], []
+    over = threading.Event()
+    for path in ["operations?limit=50", "stacks?limit=100", "alarms?limit=100", "operations?unfinished=true"]:
+        threads.append(threading.Thread(target=ask_again, args=(folder / "socket", f"/api/v1/{path}", asked, over)))
+        threads[-1].start()
+    time.sleep(FLEET_SECONDS)
+    over.set()
+    for thread in threads:
+        thread.join()
+    peak = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{daemon.pid}/status").read_text())[1]) / 1024
+    end(daemon)
+    late = sorted(lateness(folder / "data/catalog.db", begun))
+    p99 = lambda values: values[int(len(values) * 0.99)]
+    figure(f"{SOURCES} sources: schedule lateness p99", p99(late), "s", 5, 1, f"{len(late)} backups begun, worst {late[-1]:.1f} s")
+    asked.sort()
+    figure(f"{SOURCES} sources: API list p99", p99(asked) * 1000, "ms", 100, 30, f"{len(asked)} questions, median {asked[len(asked) // 2] * 1000:.1f} ms")
+    figure(f"{SOURCES} sources: peak memory of the daemon", peak, "MB", 500, 250, "")
+
+
+def fleet(folder):
+    process = subprocess.Popen([ROOT / "target/release/examples/fleet", folder / "rekindle.toml"], stderr=open(folder / "log", "a"))
+    while not (folder / "socket").exists():
+        time.sleep(0.05)
+    return process
+
+
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    process.wait(120)
+
+
+def fill(catalog):
+    db = sqlite3.connect(catalog)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    text = lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    hour = text(now.replace(minute=0, second=0, microsecond=0))
+    for n in range(SOURCES):
+        name = f"shop-{n:05}"
+        url = f"postgres://backup@simulated/{name}"
+        db.execute("INSERT INTO source (name, url, slot, system_identifier, data_directory, created) VALUES (?, ?, ?, ?, '/nowhere', ?)",
+                   (name, url, f"rekindle_{n}", str(n + 1), text(now)))
+        file = (f'[stack]\nname = "{name}"\n[[source]]\nname = "{name}"\nurl = "{url}"\n[policy.log]\nkeep = "7 d"\n'
+                f'[[policy.backup]]\nname = "hourly"\nschedule = "every 60 min"\njitter = "60 min"\nkeep = "60 h"\n')
+        db.execute("INSERT INTO stack (name, file, applied, applied_by) VALUES (?, ?, ?, 'bench')", (name, file, text(now)))
+        for timer in [f"backup {name} hourly", f"expire {name}"]:
+            db.execute("INSERT INTO timer (name, slot) VALUES (?, ?)", (timer, hour if timer[0] == "b" else text(now)))
+    db.execute("INSERT INTO timer (name, slot) VALUES ('stacks changed', ?)", (text(now),))
+    db.commit()
+    db.close()
+
+
+def ask_again(path, question, asked, over):
+    class Local(http.client.HTTPConnection):
+        def connect(self):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.connect(str(path))
+    client = Local("rekindle", timeout=60)
+    while not over.wait(0.1):
+        begun = time.monotonic()
+        client.request("GET", question)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200, (question, answer.status)
+        asked.append(time.monotonic() - begun)
+
+
+def lateness(catalog, begun):
+    """What was due before the daemon began is not its fault."""
+    db = sqlite3.connect(catalog)
+    for created, head in db.execute("SELECT created, head FROM run WHERE kind = 'backup'"):
+        due = re.search(r"due ([0-9T:.Z-]+)", json.loads(head)["why"])
+        at = datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*Z|Z$", lambda m: (m[1] or "") + "+00:00", due[1])).timestamp()
+        if at >= begun + 5:
+            yield created / 1e6 - at
+
+
+class Api:
+    """A daemon of its own that listens on loopback, and a token of an admin."""
+    def __enter__(self):
+        self.folder = OUT / "api"
+        self.folder.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        f = self.folder
+        self.run("init", "--vault", f"file:{f}/vault", "--key-file", f / "key", "--data-folder", f / "data", "--socket", f / "socket")
+        with open(f / "rekindle.toml", "a") as config:
+            config.write(f"\n[listen]\naddress = \"{self.address}\"\n")
+        self.log = open(f / "log", "a")
+        self.process = subprocess.Popen([REKINDLE, "--config", f / "rekindle.toml", "serve"], stderr=self.log)
+        while not (f / "socket").exists():
+            time.sleep(0.05)
+        self.token = self.run("tokens", "add", "bench", "--role", "admin")["token"]
+        return self
+
+    def run(self, *words):
+        done = subprocess.run([REKINDLE, "--config", self.folder / "rekindle.toml", "--json", *map(str, words)], check=True, text=True,
+                              stdout=subprocess.PIPE)
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+def control_clients(_):
+    if not shutil.which("wrk"):
+        subprocess.run(["apt-get", "install", "-y", "-qq", "wrk"], check=True, stdout=subprocess.DEVNULL)
+    step(f"{CLIENTS} clients for {CLIENT_SECONDS} s")
+    with Api() as api:
+        said = subprocess.run(["wrk", "-t2", f"-c{CLIENTS}", f"-d{CLIENT_SECONDS}s", "--latency", "-H", f"Authorization: Bearer {api.token}",
+                               f"http://{api.address}/api/v1/operations?limit=50"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    requests = int(re.search(r"(\d+) requests in", said)[1])
+    wrong = sum(map(int, re.findall(r"(?:connect|read|write|timeout) (\d+)", said)))
+    answers = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    late = re.search(r"99%\s+(\S+)", said)[1]
+    figure(f"API, {CLIENTS} clients for {CLIENT_SECONDS} s: errors", wrong + (int(answers[1]) if answers else 0), "", 0, 0,
+           f"{requests} requests, p99 {late}")
+
+
+def control_schema(_):
+    """Questions that the document allows, thousands of them, and whether the answers are what it says."""
+    tool = OUT / "schemathesis"
+    subprocess.run(["python3", "-m", "venv", tool], check=True)
+    subprocess.run([tool / "bin/pip", "install", "-q", "schemathesis"], check=True)
+    step("schemathesis against docs/openapi.json")
+    with Api() as api:
+        done = subprocess.run([tool / "bin/st", "run", ROOT / "docs/openapi.json", "--url", f"http://{api.address}", "-H",
+                               f"Authorization: Bearer {api.token}", "--checks", "not_a_server_error,response_schema_conformance",
+                               "--exclude-path-regex", "/events$", "--max-examples", "50", "--seed", "7", "--request-timeout", "20"],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    (OUT / "schemathesis.log").write_text(done.stdout)
+    found = re.search(r"(\d+) (?:unique )?failures?", done.stdout)
+    wrong = int(found[1]) if found else done.returncode
+    if wrong:
+        print(done.stdout[-6000:], flush=True)
+    figure("schemathesis: server errors, schema violations", wrong, "", 0, 0, "50 examples a route and phase")
+
+
+parts = [control_steps, control_clients, control_schema, control_fleet, control_daemons]

@@ -1,0 +1,66 @@
+//! Words of `ops` and of what people say to operations.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub struct OpsArgs {
+    #[command(subcommand)]
+    pub command: Option<OpsCommand>,
+    #[command(flatten)]
+    pub list: OpsListArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct OpsListArgs {
+    /// Only of this source
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Only of this kind: backup, restore, clone, …
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Only those that are not over
+    #[arg(long)]
+    pub unfinished: bool,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub last: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OpsCommand {
+    /// One operation: its steps, its last error, what can be done now
+    Show(OpArgs),
+    /// What its steps said
+    Logs(OpLogsArgs),
+    /// Try again now, or go on after a person was needed
+    Retry(OpArgs),
+    /// Stop it, and take back what it did
+    Cancel(OpWhyArgs),
+    /// Stop before the next step
+    Pause(OpArgs),
+    /// Go on after a pause
+    Resume(OpArgs),
+    /// Give up one that is stuck, when it was put right by hand
+    Abandon(OpWhyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct OpArgs {
+    pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct OpWhyArgs {
+    pub id: String,
+    /// Why; it is kept with the operation
+    #[arg(long, default_value = "")]
+    pub why: String,
+}
+
+#[derive(Debug, Args)]
+pub struct OpLogsArgs {
+    pub id: String,
+    /// Go on showing what is said, until it is over
+    #[arg(long, short)]
+    pub follow: bool,
+}

@@ -1,0 +1,215 @@
+//! The laws of operations, for each kind there is: a step that fails or dies before or after its effect goes on to success, its effect is
+//! there once, and doing it twice is harmless. An extraction is the exception, see there.
+
+use api::OperationKind;
+use serde_json::Value;
+use testkit::postgres::wait_until;
+
+use crate::house::{House, PATIENCE, text};
+use crate::opened::house;
+
+const FAULTS: [&str; 5] = ["fails-before", "fails-after", "dies-before", "dies-after", "twice"];
+
+/// What is asked for, and by which step it is done.
+struct Case {
+    step: &'static str,
+    words: Vec<String>,
+}
+
+fn words(all: &[&str]) -> Vec<String> {
+    all.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Every kind, so that a new one is not forgotten.
+fn case(house: &House, kind: OperationKind, round: usize) -> Case {
+    let (step, words) = match kind {
+        OperationKind::Backup => ("store", words(&["backup", "shop"])),
+        OperationKind::Check => ("check", words(&["check"])),
+        OperationKind::Expire => {
+            ("expire", words(&["expire", "shop", "--keep-last", "1", "--grace", "0s", "--apply", "--yes"]))
+        }
+        OperationKind::Clone => {
+            ("open", words(&["clone", "shop", "--to", "latest", "--name", &format!("clone-{round}")]))
+        }
+        OperationKind::Peek => {
+            ("open", words(&["peek", "shop", "--to", "latest", "--", "SELECT count(*) FROM orders"]))
+        }
+        OperationKind::Drill => ("prove", words(&["drill", "shop"])),
+        OperationKind::Protect => {
+            let (url, name) = (house.server.socket_url("postgres"), format!("again-{round}"));
+            ("register", words(&["protect", &url, "--name", &name]))
+        }
+        OperationKind::Unprotect => {
+            let (url, name) = (house.server.socket_url("postgres"), format!("gone-{round}"));
+            house.ok(&["protect", &url, "--name", &name]);
+            ("forget", words(&["unprotect", &name, "--yes"]))
+        }
+        OperationKind::Extract => {
+            let into = format!("back_{round}");
+            (
+                "extract",
+                words(&["restore", "shop", "--to", "latest", "--database", "postgres", "--into", &into, "--yes"]),
+            )
+        }
+        OperationKind::Restore => {
+            let into = house.path(&format!("into-{round}"));
+            ("restore", words(&["restore", "shop", "--to", "latest", "--into", text(&into), "--no-start", "--yes"]))
+        }
+    };
+    Case { step, words }
+}
+
+/// What is in the world of the effect of this kind; counted before and after.
+fn effects(house: &House, kind: OperationKind) -> usize {
+    let count = |value: Value| value.as_array().map_or(0, Vec::len);
+    let proven = |value: Value| {
+        let backups = value["backups"].as_array().cloned().unwrap_or_default();
+        backups.iter().filter(|backup| !backup["proven"].is_null()).count()
+    };
+    match kind {
+        OperationKind::Backup => house.backups(),
+        OperationKind::Protect | OperationKind::Unprotect => count(house.run(&["status"]).1["sources"].clone()),
+        OperationKind::Clone => count(house.ok(&["clones"])),
+        OperationKind::Drill => proven(house.ok(&["timeline", "shop"])).min(1),
+        OperationKind::Extract => {
+            let names = house.server.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'back%'");
+            names.trim().parse().unwrap()
+        }
+        OperationKind::Restore => {
+            let made = std::fs::read_dir(house.folder.path()).unwrap().flatten();
+            made.filter(|entry| {
+                entry.file_name().to_string_lossy().starts_with("into-") && entry.path().join("PG_VERSION").exists()
+            })
+            .count()
+        }
+        // Nothing stays of them, or less than was there.
+        OperationKind::Check | OperationKind::Expire | OperationKind::Peek => 0,
+    }
+}
+
+fn expected(kind: OperationKind, before: usize) -> usize {
+    match kind {
+        OperationKind::Backup | OperationKind::Clone | OperationKind::Extract | OperationKind::Restore => before + 1,
+        OperationKind::Protect => before + 1,
+        OperationKind::Unprotect => before,
+        OperationKind::Drill => 1,
+        OperationKind::Check | OperationKind::Expire | OperationKind::Peek => 0,
+    }
+}
+
+fn newest(house: &House, kind: &str) -> Value {
+    house.run(&["ops", "--kind", kind, "--last", "1"]).1[0].clone()
+}
+
+/// A daemon that is gone tells of none.
+fn is_new(one: &Value, known: &Value) -> bool {
+    one["id"].is_string() && one["id"] != *known
+}
+
+fn holds(kind: OperationKind) {
+    let mut house = house(15);
+    let name = serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
+    for (round, fault) in FAULTS.into_iter().enumerate() {
+        let before = effects(&house, kind);
+        let Case { step, words } = case(&house, kind, round);
+        let known = newest(&house, &name)["id"].clone();
+        house.kill_daemon();
+        house.variable("REKINDLE_TEST_FAULT", &format!("{name}/{step}/{fault}"));
+        house.start_daemon();
+        let mut child = house.spawn(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(
+            wait_until(PATIENCE, || house.daemon_is_gone() || is_new(&newest(&house, &name), &known)),
+            "{name} {fault}: not asked for"
+        );
+        let dies = fault.starts_with("dies");
+        if dies {
+            assert!(
+                wait_until(PATIENCE, || house.daemon_is_gone()),
+                "{name} {fault}: the daemon lives\n{}",
+                house.log()
+            );
+            house.kill_daemon();
+            house.variable("REKINDLE_TEST_FAULT", "");
+            house.start_daemon();
+        }
+        if !dies {
+            // It may ask for more than one.
+            let _ = child.wait();
+        }
+        let is_over = || {
+            let one = newest(&house, &name);
+            is_new(&one, &known) && !one["ended"].is_null()
+        };
+        assert!(wait_until(2 * PATIENCE, is_over), "{name} {fault}: {:#}\n{}", newest(&house, &name), house.log());
+        let one = newest(&house, &name);
+        let _ = child.wait();
+        let after = effects(&house, kind);
+        if kind == OperationKind::Extract {
+            // It is not tried again: a person looks at what a try has left beside the live data, and nothing is overwritten.
+            let status = if fault == "dies-before" { "succeeded" } else { "failed" };
+            assert_eq!(one["status"], status, "{fault}: {one:#}");
+            assert_eq!(after, before + usize::from(fault != "fails-before"), "{fault}: {one:#}");
+            continue;
+        }
+        if kind == OperationKind::Protect && fault == "fails-before" {
+            // Somebody waits for it, so it is not tried again but taken back.
+            assert_eq!((&one["status"], after), (&"failed".into(), before), "{fault}: {one:#}");
+            let slots = house.server.sql("postgres", "SELECT count(*) FROM pg_replication_slots");
+            assert_eq!(slots.trim(), before.to_string(), "{fault}: {one:#}");
+            continue;
+        }
+        assert_eq!(one["status"], "succeeded", "{name} {fault}: {one:#}\n{}", house.log());
+        assert_eq!(after, expected(kind, before), "{name} {fault}: {one:#}\n{}", house.log());
+    }
+    house.is_sound();
+}
+
+#[test]
+fn laws_of_backup() {
+    holds(OperationKind::Backup);
+}
+
+#[test]
+fn laws_of_check() {
+    holds(OperationKind::Check);
+}
+
+#[test]
+fn laws_of_expire() {
+    holds(OperationKind::Expire);
+}
+
+#[test]
+fn laws_of_clone() {
+    holds(OperationKind::Clone);
+}
+
+#[test]
+fn laws_of_peek() {
+    holds(OperationKind::Peek);
+}
+
+#[test]
+fn laws_of_drill() {
+    holds(OperationKind::Drill);
+}
+
+#[test]
+fn laws_of_extract() {
+    holds(OperationKind::Extract);
+}
+
+#[test]
+fn laws_of_protect() {
+    holds(OperationKind::Protect);
+}
+
+#[test]
+fn laws_of_unprotect() {
+    holds(OperationKind::Unprotect);
+}
+
+#[test]
+fn laws_of_restore() {
+    holds(OperationKind::Restore);
+}

@@ -1,0 +1,37 @@
+//! For tests: a daemon in a folder of its own, with a real vault and catalog, that nobody serves.
+#![allow(clippy::disallowed_methods, reason = "tests may ask the machine")]
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+
+use crate::config::{Config, S3Ask};
+use crate::daemon::Daemon;
+use crate::host::Host;
+use crate::init::{InitAsk, init};
+
+pub(crate) struct House {
+    pub(crate) daemon: Daemon,
+    pub(crate) folder: TempDir,
+}
+
+impl House {
+    pub(crate) async fn new() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let host = Host::system("tester".into(), at("home"), at("rekindle"), BTreeMap::new());
+        let ask = InitAsk {
+            config: at("rekindle.toml"),
+            vault: format!("file:{}", at("vault").display()),
+            key_file: at("key"),
+            data_folder: at("data"),
+            socket: at("socket"),
+            s3: S3Ask::default(),
+            replace_config: false,
+        };
+        init(&ask, &host).await.unwrap();
+        let config = Config::load(&at("rekindle.toml")).unwrap();
+        let daemon = Daemon::start(config, host).await.unwrap();
+        House { daemon, folder }
+    }
+}
