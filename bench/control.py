@@ -61,7 +61,7 @@ def control_daemons(_):
 
 
 SOURCES = int(os.environ.get("BENCH_SOURCES", "10000"))
-FLEET_SECONDS = 600
+FLEET_SECONDS = int(os.environ.get("BENCH_FLEET_SECONDS", "600"))
 
 
 def control_fleet(_):
