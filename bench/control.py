@@ -1,5 +1,5 @@
 """The parts of bench/run about the control plane: durable operations, daemons that share a catalog, the API under load."""
-import datetime, http.client, json, os, pathlib, random, re, shutil, signal, socket, sqlite3, subprocess, threading, time
+import datetime, http.client, json, os, pathlib, random, re, shutil, signal, socket, sqlite3, subprocess, tempfile, threading, time
 
 from __main__ import BIN, OUT, PORT, REKINDLE, ROOT, USER, as_user, figure, sql, step
 
@@ -155,8 +155,7 @@ def lateness(catalog, begun):
 class Api:
     """A daemon of its own that listens on loopback, and a token of an admin."""
     def __enter__(self):
-        self.folder = OUT / "api"
-        self.folder.mkdir()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="api-", dir=OUT))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
