@@ -111,7 +111,8 @@ def fill(catalog):
     db = sqlite3.connect(catalog)
     now = datetime.datetime.now(datetime.timezone.utc)
     text = lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    hour = text(now.replace(minute=0, second=0, microsecond=0))
+    # The slot of this hour is not served yet: each source has its turn when its jitter says so, and what is past is caught up with.
+    hour = text(now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=1))
     for n in range(SOURCES):
         name = f"shop-{n:05}"
         url = f"postgres://backup@simulated/{name}"
