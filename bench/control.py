@@ -1,5 +1,5 @@
 """The parts of bench/run about the control plane: durable operations, daemons that share a catalog, the API under load."""
-import datetime, http.client, json, os, pathlib, random, re, shutil, signal, socket, sqlite3, subprocess, tempfile, threading, time
+import datetime, http.client, json, os, pathlib, random, re, signal, socket, sqlite3, subprocess, tempfile, threading, time
 
 from __main__ import BIN, OUT, PORT, REKINDLE, ROOT, USER, as_user, figure, sql, step
 
@@ -74,8 +74,9 @@ def control_fleet(_):
     daemon = fleet(folder)
     end(daemon)
     fill(folder / "data/catalog.db")
-    begun = time.time()
     daemon = fleet(folder)
+    caught_up(folder / "data/catalog.db")
+    begun = time.time()
     asked, threads = [], []
     over = threading.Event()
     for path in ["operations?limit=50", "stacks?limit=100", "alarms?limit=100", "operations?unfinished=true"]:
@@ -93,6 +94,16 @@ def control_fleet(_):
     asked.sort()
     figure(f"{SOURCES} sources: API list p99", p99(asked) * 1000, "ms", 100, 30, f"{len(asked)} questions, median {asked[len(asked) // 2] * 1000:.1f} ms")
     figure(f"{SOURCES} sources: peak memory of the daemon", peak, "MB", 500, 250, "")
+
+
+def caught_up(catalog):
+    """What fell due in this hour before the daemon was there is done first, and is not what is measured."""
+    db, quiet = sqlite3.connect(catalog), 0
+    while quiet < 5:
+        time.sleep(2)
+        waiting = db.execute("SELECT count(*) FROM run WHERE ended IS NULL").fetchone()[0]
+        done = db.execute("SELECT count(*) FROM run").fetchone()[0]
+        quiet = quiet + 1 if done > SOURCES * datetime.datetime.now().minute / 120 and waiting < 20 else 0
 
 
 def fleet(folder):
@@ -182,8 +193,6 @@ class Api:
 
 
 def control_clients(_):
-    if not shutil.which("wrk"):
-        subprocess.run(["apt-get", "install", "-y", "-qq", "wrk"], check=True, stdout=subprocess.DEVNULL)
     step(f"{CLIENTS} clients for {CLIENT_SECONDS} s")
     with Api() as api:
         said = subprocess.run(["wrk", "-t2", f"-c{CLIENTS}", f"-d{CLIENT_SECONDS}s", "--latency", "-H", f"Authorization: Bearer {api.token}",
@@ -198,14 +207,13 @@ def control_clients(_):
 
 def control_schema(_):
     """Questions that the document allows, thousands of them, and whether the answers are what it says."""
-    tool = OUT / "schemathesis"
-    subprocess.run(["python3", "-m", "venv", tool], check=True)
-    subprocess.run([tool / "bin/pip", "install", "-q", "schemathesis"], check=True)
     step("schemathesis against docs/openapi.json")
     with Api() as api:
-        done = subprocess.run([tool / "bin/st", "run", ROOT / "docs/openapi.json", "--url", f"http://{api.address}", "-H",
+        done = subprocess.run([ROOT / ".venv/bin/st", "run", ROOT / "docs/openapi.json", "--url", f"http://{api.address}", "-H",
                                f"Authorization: Bearer {api.token}", "--checks", "not_a_server_error,response_schema_conformance",
-                               "--exclude-path-regex", "/events$", "--max-examples", "50", "--seed", "7", "--request-timeout", "20"],
+                               "--exclude-path-regex", "/events$",
+                               # It would end the token that it asks with.
+                               "--exclude-operation-id", "delete_tokens_id", "--max-examples", "50", "--seed", "7", "--request-timeout", "20"],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     (OUT / "schemathesis.log").write_text(done.stdout)
     found = re.search(r"(\d+) (?:unique )?failures?", done.stdout)

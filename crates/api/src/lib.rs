@@ -56,6 +56,14 @@ pub struct ErrorBody {
     pub request_id: Option<String>,
 }
 
+impl ErrorBody {
+    /// In one line: what, and why.
+    pub fn told(&self) -> String {
+        let all: Vec<&str> = std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect();
+        all.join(": ")
+    }
+}
+
 /// `GET /api/v1/status`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {

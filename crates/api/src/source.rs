@@ -31,6 +31,13 @@ pub struct FindingView {
     pub needs_restart: bool,
 }
 
+impl FindingView {
+    /// About a host: no server must be restarted for it.
+    pub fn of_host(severity: &str, title: String, why: String, statement: Option<String>) -> FindingView {
+        FindingView { severity: severity.to_owned(), title, why, statement, needs_restart: false }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtectAnswer {
     pub registered: bool,

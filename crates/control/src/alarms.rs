@@ -24,7 +24,7 @@ mod heartbeat;
 mod house;
 mod overdue;
 mod source;
-mod space;
+pub(crate) mod space;
 mod tell;
 mod view;
 mod watch;

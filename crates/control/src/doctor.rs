@@ -11,6 +11,7 @@ use engine::postgres::restore::can_mount;
 use vault::Vault;
 use vault::store::probe::probe;
 
+use crate::alarms::space::{self, Space};
 use crate::config::Config;
 use crate::host::Host;
 use crate::open::{VaultAsk, open_store, open_vault};
@@ -37,18 +38,14 @@ pub async fn doctor(path: &Path, host: &Host) -> Vec<FindingView> {
     found
 }
 
-fn finding(severity: &str, title: String, why: String, statement: Option<String>) -> FindingView {
-    FindingView { severity: severity.to_owned(), title, why, statement, needs_restart: false }
-}
-
 fn fine(title: String) -> FindingView {
-    finding("fine", title, String::new(), None)
+    FindingView::of_host("fine", title, String::new(), None)
 }
 
 fn of_error(title: &str, error: &crate::Error) -> FindingView {
     let body = error.body();
-    let why = std::iter::once(body.message).chain(body.causes).collect::<Vec<_>>().join(": ");
-    finding("blocks", format!("{title} ({})", body.code), why, body.hint)
+    let why = body.told();
+    FindingView::of_host("blocks", format!("{title} ({})", body.code), why, body.hint)
 }
 
 /// Who can read the key can read every backup.
@@ -58,7 +55,7 @@ fn key_file(path: &Path) -> Option<FindingView> {
     open.then(|| {
         let why = format!("its mode is {mode:o}");
         let title = format!("others of this host can read the key {}", path.display());
-        finding("warns", title, why, Some(format!("chmod 600 {}", path.display())))
+        FindingView::of_host("warns", title, why, Some(format!("chmod 600 {}", path.display())))
     })
 }
 
@@ -66,7 +63,7 @@ async fn vault(config: &Config, host: &Host) -> Vec<FindingView> {
     let ask = VaultAsk::of(config);
     let late = || {
         let why = format!("no answer within {} s", PATIENCE.as_secs());
-        finding("blocks", format!("the vault {} does not answer", config.vault), why, None)
+        FindingView::of_host("blocks", format!("the vault {} does not answer", config.vault), why, None)
     };
     let opened = match tokio::time::timeout(PATIENCE, open_vault(&ask, host)).await {
         Err(_) => return vec![late()],
@@ -95,7 +92,7 @@ async fn store(config: &Config, host: &Host) -> FindingView {
         Ok(can) if can.delete => fine("its store writes once, reads back and lists as it must".to_owned()),
         Ok(_) => {
             let why = "nothing expires here unless somebody else removes it".to_owned();
-            finding("warns", "its store does not let us delete".to_owned(), why, None)
+            FindingView::of_host("warns", "its store does not let us delete".to_owned(), why, None)
         }
         Err(error) => of_error("its store cannot be trusted with a vault", &error),
     }
@@ -106,7 +103,7 @@ async fn ways_in(vault: &Vault) -> Option<FindingView> {
         Ok(slots) if slots.len() < 2 => {
             let why = "when this key is lost, so is everything".to_owned();
             let title = "there is one way into the vault only".to_owned();
-            Some(finding("warns", title, why, Some("rekindle vault key add --passphrase".to_owned())))
+            Some(FindingView::of_host("warns", title, why, Some("rekindle vault key add --passphrase".to_owned())))
         }
         Ok(slots) => Some(fine(format!("{} ways into the vault", slots.len()))),
         Err(error) => Some(of_error("the ways into the vault cannot be listed", &error.into())),
@@ -119,20 +116,18 @@ fn folder(what: &str, path: &Path) -> Vec<FindingView> {
         Ok(()) => room(what, path).into_iter().collect(),
         Err(error) => {
             let title = format!("the {what} {} cannot be used", path.display());
-            vec![finding("blocks", title, std::io::Error::from(error).to_string(), None)]
+            vec![FindingView::of_host("blocks", title, std::io::Error::from(error).to_string(), None)]
         }
     }
 }
 
 fn room(what: &str, path: &Path) -> Option<FindingView> {
     let exists = path.ancestors().find(|folder| folder.exists())?;
-    let stat = rustix::fs::statvfs(exists).ok()?;
-    let (free, all) = (stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize);
-    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let title = format!("{what} {}: {} of {} free", path.display(), gigabytes(free), gigabytes(all));
-    let is_short = free < FREE_BYTES_LEAST || free < all / FREE_PART_LEAST;
+    let Space { total, free } = space::of(exists).ok()?;
+    let title = format!("{what} {}: {} of {} free", path.display(), space::bytes(free), space::bytes(total));
+    let is_short = free < FREE_BYTES_LEAST || free < total / FREE_PART_LEAST;
     Some(match is_short {
-        true => finding("warns", title, "backups and restores fail when it is full".to_owned(), None),
+        true => FindingView::of_host("warns", title, "backups and restores fail when it is full".to_owned(), None),
         false => fine(title),
     })
 }
@@ -145,7 +140,7 @@ fn instances(config: &Config) -> Vec<FindingView> {
     if let Some(folder) = path.ancestors().find(closed).filter(|_| owner::we_are_root()) {
         let title = format!("servers cannot come to the instance folder {}", path.display());
         let why = format!("{} may not be entered by the user they run as", folder.display());
-        found.push(finding("blocks", title, why, Some(format!("chmod o+x {}", folder.display()))));
+        found.push(FindingView::of_host("blocks", title, why, Some(format!("chmod o+x {}", folder.display()))));
     }
     found
 }
@@ -155,7 +150,7 @@ fn mounts() -> FindingView {
         Ok(()) => fine("this host can mount: a moment opens in seconds".to_owned()),
         Err(why) => {
             let title = "this host cannot mount: a moment is copied before it opens".to_owned();
-            finding("warns", title, why, Some("modprobe fuse; apt-get install fuse3".to_owned()))
+            FindingView::of_host("warns", title, why, Some("modprobe fuse; apt-get install fuse3".to_owned()))
         }
     }
 }
@@ -171,7 +166,7 @@ async fn programs(config: &Config) -> Vec<FindingView> {
     if found.is_empty() {
         let title = "no PostgreSQL programs are found: nothing can be opened here".to_owned();
         let why = "install the major of your servers, or say where it lies in `server_programs`".to_owned();
-        found.push(finding("blocks", title, why, Some("apt-get install postgresql-15".to_owned())));
+        found.push(FindingView::of_host("blocks", title, why, Some("apt-get install postgresql-15".to_owned())));
     }
     found
 }

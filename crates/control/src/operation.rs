@@ -15,7 +15,9 @@ use std::time::Duration;
 use api::OperationKind;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ops::{Event, Failure, Filter, Found, Head, Kind, Outcome, Plan, Registry, Retry, Step, StepPlan, Store, Work};
+use ops::{
+    Event, Failure, Filter, Found, Head, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store, Work,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -163,14 +165,7 @@ impl Step for Adapted {
 /// No step says that nothing happened: what an error leaves is looked at.
 fn failure(work: &Work, error: &Error) -> Failure {
     let body = error.body();
-    work.line(
-        ops::Level::Error,
-        format!(
-            "{} ({})",
-            std::iter::once(&body.message).chain(&body.causes).map(String::as_str).collect::<Vec<_>>().join(": "),
-            body.code
-        ),
-    );
+    work.line(ops::Level::Error, format!("{} ({})", body.told(), body.code));
     Failure {
         outcome: Outcome::Unknown,
         retryable: error.kind() == crate::Kind::Unavailable,
@@ -318,14 +313,18 @@ pub(crate) async fn tell(daemon: &Daemon, id: &str, event: &Event) -> Result<api
     Ok(view(daemon, &run))
 }
 
+async fn run_of(daemon: &Daemon, id: &str) -> Result<Run> {
+    let run = daemon.runs.run(id).await?;
+    run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })
+}
+
 pub(crate) async fn find(daemon: &Daemon, id: &str) -> Result<api::Operation> {
     Ok(find_with_events(daemon, id).await?.0)
 }
 
 /// With how many events it has had: more mean that it has changed.
 pub(crate) async fn find_with_events(daemon: &Daemon, id: &str) -> Result<(api::Operation, u64)> {
-    let run = daemon.runs.run(id).await?;
-    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    let run = run_of(daemon, id).await?;
     Ok((view(daemon, &run), run.state.events))
 }
 
@@ -341,8 +340,7 @@ pub(crate) async fn recent(daemon: &Daemon) -> Result<Vec<(api::Operation, u64)>
 
 /// Where an operation stands in the list of all.
 pub(crate) async fn place_of(daemon: &Daemon, id: &str) -> Result<(Timestamp, String)> {
-    let run = daemon.runs.run(id).await?;
-    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    let run = run_of(daemon, id).await?;
     Ok((run.head.created, run.head.id))
 }
 
@@ -359,10 +357,15 @@ pub(crate) async fn until_over(daemon: &Daemon, id: &str) -> Result<api::Operati
         if !shown.status.is_moving() && shown.status != api::OperationStatus::Planned {
             return Ok(shown);
         }
-        tokio::select! {
-            () = daemon.worker().changed() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
+        something_changed(daemon, LOOK_AGAIN).await;
+    }
+}
+
+/// Or so much time has passed: what another daemon or the clock changes is not told.
+pub(crate) async fn something_changed(daemon: &Daemon, patience: Duration) {
+    tokio::select! {
+        () = daemon.worker().changed() => {}
+        () = tokio::time::sleep(patience) => {}
     }
 }
 
@@ -372,8 +375,7 @@ pub(crate) async fn unfinished(daemon: &Daemon) -> Result<Vec<api::Operation>> {
 
 pub(crate) async fn log(daemon: &Daemon, id: &str, after: u64) -> Result<Vec<api::LogLine>> {
     const LINES: u32 = 1000;
-    let run = daemon.runs.run(id).await?;
-    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    let run = run_of(daemon, id).await?;
     let step = |step: usize| run.head.plan.steps.get(step).map_or(String::new(), |step| step.name.clone());
     let line = |said: ops::store::Said| api::LogLine {
         n: said.n,

@@ -36,7 +36,7 @@ async fn daemon(around: &Surroundings) -> Vec<FindingView> {
         Ok(status) => of_status(&status),
         Err(error) => {
             let hint = error.body.hint.clone();
-            vec![finding("blocks", error.body.message.clone(), error.body.causes.join(": "), hint)]
+            vec![FindingView::of_host("blocks", error.body.message.clone(), error.body.causes.join(": "), hint)]
         }
     }
 }
@@ -44,22 +44,21 @@ async fn daemon(around: &Surroundings) -> Vec<FindingView> {
 fn of_status(status: &Status) -> Vec<FindingView> {
     let ours = env!("CARGO_PKG_VERSION");
     let mut found = vec![match status.version == ours {
-        true => finding("fine", format!("the daemon answers, version {ours}"), String::new(), None),
+        true => FindingView::of_host("fine", format!("the daemon answers, version {ours}"), String::new(), None),
         false => {
             let title = format!("the daemon is of version {}, this program of {ours}", status.version);
-            finding("warns", title, String::new(), Some("sudo systemctl restart rekindle".to_owned()))
+            FindingView::of_host("warns", title, String::new(), Some("sudo systemctl restart rekindle".to_owned()))
         }
     }];
+    let graded = |severity: &str, about: &str, text: &str, advice: &str| {
+        let severity = if severity == "critical" { "blocks" } else { "warns" };
+        FindingView::of_host(severity, format!("{about}: {text}"), advice.to_owned(), None)
+    };
     for source in &status.sources {
-        for condition in &source.conditions {
-            let severity = if condition.severity == "critical" { "blocks" } else { "warns" };
-            let title = format!("{}: {}", source.name, condition.text);
-            found.push(finding(severity, title, condition.advice.clone(), None));
-        }
+        let of_source = source.conditions.iter();
+        found.extend(of_source.map(|one| graded(&one.severity, &source.name, &one.text, &one.advice)));
     }
+    // Clocks, channels, the vault, the daemon itself.
+    found.extend(status.alarms.iter().map(|alarm| graded(&alarm.severity, &alarm.scope, &alarm.text, &alarm.advice)));
     found
-}
-
-fn finding(severity: &str, title: String, why: String, statement: Option<String>) -> FindingView {
-    FindingView { severity: severity.to_owned(), title, why, statement, needs_restart: false }
 }

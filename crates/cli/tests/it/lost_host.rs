@@ -26,11 +26,23 @@ fn recover(house: &House, key: &[&str]) -> (i32, Value) {
     house.run(&words)
 }
 
+/// The key was kept elsewhere.
+fn burn(house: &House) {
+    std::fs::rename(house.path("key"), house.path("escrow")).unwrap();
+    for lost in ["data", "data.instances"] {
+        let _ = std::fs::remove_dir_all(house.path(lost));
+    }
+    for lost in ["rekindle.toml", "stack.toml", "log"] {
+        std::fs::remove_file(house.path(lost)).unwrap();
+    }
+}
+
 #[test]
 fn a_daemon_comes_back_from_the_vault() {
     let mut house = house(15);
     house.kill_daemon();
     house.configure("copy_seconds = 300", "copy_seconds = 1");
+    house.configure("mirror_seconds = 60", "mirror_seconds = 1");
     house.start_daemon();
     let url = house.server.socket_url("postgres");
     let file = house.path("stack.toml");
@@ -48,17 +60,11 @@ fn a_daemon_comes_back_from_the_vault() {
     assert!(wait_until(PATIENCE, || house.ok(&["ops", "--unfinished"]) != Value::Array(vec![])));
     let under_way = house.ok(&["ops", "--unfinished"])[0]["id"].as_str().unwrap().to_owned();
     copied(&house);
+    let audited = house.ok(&["audit", "verify"]);
     house.kill_daemon();
     let _ = child.wait();
     house.variable("REKINDLE_TEST_FAULT", "");
-    // The fire. The key was kept elsewhere.
-    std::fs::rename(house.path("key"), house.path("escrow")).unwrap();
-    for lost in ["data", "data.instances"] {
-        let _ = std::fs::remove_dir_all(house.path(lost));
-    }
-    for lost in ["rekindle.toml", "stack.toml", "log"] {
-        std::fs::remove_file(house.path(lost)).unwrap();
-    }
+    burn(&house);
     let escrow = house.path("escrow");
     let (code, done) = recover(&house, &["--key", text(&escrow)]);
     assert_eq!(code, 0, "{done:#}");
@@ -82,6 +88,8 @@ fn a_daemon_comes_back_from_the_vault() {
     }
     let evidence = house.ask("GET", &format!("/api/v1/sources/shop/drills/{}", drill["id"].as_str().unwrap()), "");
     assert!(evidence.contains("\"passed\":true"), "{evidence}");
+    let verdict = house.ok(&["audit", "verify"]);
+    assert!(verdict["whole"] == true && verdict["records"].as_u64() > audited["records"].as_u64(), "{verdict:#}");
     // What was under way waits for a person, and can go on.
     let stands = |wanted: &str| house.ok(&["ops", "show", &under_way])["status"] == wanted;
     assert!(wait_until(PATIENCE, || stands("paused")), "{:#}", house.ok(&["ops", "show", &under_way]));

@@ -39,8 +39,7 @@ impl Undelivered {
 impl From<Error> for Undelivered {
     fn from(error: Error) -> Undelivered {
         let body = error.body();
-        let what =
-            std::iter::once(&body.message).chain(&body.causes).map(String::as_str).collect::<Vec<_>>().join(": ");
+        let what = body.told();
         Undelivered { what, hint: body.hint, refused: false }
     }
 }

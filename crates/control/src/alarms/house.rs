@@ -88,7 +88,7 @@ async fn unreachable(daemon: &Daemon) -> Option<Condition> {
         Ok(Ok(false)) => "there is no vault any more at this place".to_owned(),
         Ok(Err(error)) => {
             let body = Error::from(error).body();
-            std::iter::once(body.message).chain(body.causes).collect::<Vec<_>>().join(": ")
+            body.told()
         }
         Err(_) => format!("it does not answer within {} s", STORE_LIMIT.as_secs()),
     };
@@ -211,7 +211,7 @@ async fn try_key(daemon: &Daemon, memory: &mut VaultMemory, now: Timestamp) -> R
         Err(error) if error.kind() == Must::Unavailable => Ok(()),
         Err(error) => {
             let body = error.body();
-            let what = std::iter::once(body.message).chain(body.causes).collect::<Vec<_>>().join(": ");
+            let what = body.told();
             let since = memory.key_wrong.as_ref().map_or(now, |(since, _)| *since);
             memory.key_wrong = Some((since, what));
             Ok(())

@@ -25,8 +25,8 @@ use super::Catalog;
 use crate::daemon::Daemon;
 use crate::error::Result;
 
-/// Of the host, or copied as history.
-const LEFT_OUT: [&str; 7] = ["instance", "session", "daemon_start", "measure", "run", "run_event", "run_line"];
+/// Of the host, copied as history, or with a copy of its own.
+const LEFT_OUT: [&str; 8] = ["instance", "session", "daemon_start", "measure", "audit", "run", "run_event", "run_line"];
 /// Operations in one object of history.
 const BATCH: i64 = 1000;
 /// What ended a moment ago waits for those that say so late.
@@ -69,6 +69,8 @@ async fn copy(daemon: &Daemon) -> Result<()> {
     let tables = daemon.catalog.db.tables().await?;
     let whole = tables.iter().filter(|table| !LEFT_OUT.contains(&table.as_str()));
     let mut picks: Vec<Pick> = whole.map(|table| Pick { table: table.clone(), only: None }).collect();
+    // Which log it is; the rest of it comes back from its own copy.
+    picks.push(Pick { table: "audit".to_owned(), only: Some("n = 1".to_owned()) });
     picks.extend(runs(&format!("ended IS NULL OR ended > {copied}")));
     let rows = daemon.catalog.db.dump(&picks).await?;
     put(&daemon.vault, CatalogPart::State, &head, &rows).await?;

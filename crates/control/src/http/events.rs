@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::future::Future;
 use std::time::Duration;
 
 use api::{Operation, OperationProgress};
@@ -38,11 +39,33 @@ fn event(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).json_data(data).unwrap_or_default()
 }
 
-async fn something_changed(daemon: &Daemon) {
-    tokio::select! {
-        () = daemon.worker().changed() => {}
-        () = tokio::time::sleep(LOOK_EVERY) => {}
-    }
+/// What is watched: each look tells what is new since the last one, and whether that was all.
+trait Watched: Send + 'static {
+    fn look(&mut self, daemon: &Daemon, new: &mut VecDeque<Event>) -> impl Future<Output = Result<bool>> + Send;
+}
+
+fn watch(daemon: Daemon, watched: impl Watched) -> impl Stream<Item = Sent> {
+    let state = (daemon, watched, VecDeque::new(), false);
+    unfold(state, |(daemon, mut watched, mut new, mut is_over)| async move {
+        loop {
+            if let Some(event) = new.pop_front() {
+                return Some((Ok(event), (daemon, watched, new, is_over)));
+            }
+            if is_over {
+                return None;
+            }
+            match watched.look(&daemon, &mut new).await {
+                Ok(over) => is_over = over,
+                Err(error) => {
+                    tracing::debug!(%error, "whoever watches must come again");
+                    return None;
+                }
+            }
+            if new.is_empty() {
+                operation::something_changed(&daemon, LOOK_EVERY).await;
+            }
+        }
+    })
 }
 
 /// How far somebody has read: `EVENTS.LINES`.
@@ -71,60 +94,38 @@ pub(super) async fn operation(
 ) -> Answer<impl Stream<Item = Sent>> {
     operation::find(&daemon, &id).await?;
     let read = last_id(&headers).and_then(Read::parse).unwrap_or_default();
-    let one = One { daemon, id, read, waiting: VecDeque::new(), progress: None, is_over: false };
-    Ok(answer(unfold(one, |mut one| async move { one.next().await.map(|event| (Ok(event), one)) })))
+    Ok(answer(watch(daemon, One { id, read, progress: None })))
 }
 
 struct One {
-    daemon: Daemon,
     id: String,
     read: Read,
-    waiting: VecDeque<Event>,
     progress: Option<OperationProgress>,
-    is_over: bool,
 }
 
-impl One {
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
-            }
-            if self.is_over {
-                return None;
-            }
-            if let Err(error) = self.look().await {
-                tracing::debug!(%error, operation = self.id, "whoever watches it must come again");
-                return None;
-            }
-            if self.waiting.is_empty() {
-                something_changed(&self.daemon).await;
-            }
-        }
-    }
-
-    async fn look(&mut self) -> Result<()> {
-        let (shown, events) = operation::find_with_events(&self.daemon, &self.id).await?;
-        let lines = operation::log(&self.daemon, &self.id, self.read.lines).await?;
+impl Watched for One {
+    async fn look(&mut self, daemon: &Daemon, new: &mut VecDeque<Event>) -> Result<bool> {
+        let (shown, events) = operation::find_with_events(daemon, &self.id).await?;
+        let lines = operation::log(daemon, &self.id, self.read.lines).await?;
         for line in &lines {
             self.read.lines = line.n;
-            self.waiting.push_back(event("line", line).id(self.read.id()));
+            new.push_back(event("line", line).id(self.read.id()));
         }
         if events > self.read.events {
             self.read.events = events;
-            self.waiting.push_back(event("operation", &shown).id(self.read.id()));
+            new.push_back(event("operation", &shown).id(self.read.id()));
         }
         let progress = OperationProgress { step: shown.step.clone(), progress: shown.progress };
         if self.progress.as_ref() != Some(&progress) {
-            self.waiting.push_back(event("progress", &progress));
+            new.push_back(event("progress", &progress));
             self.progress = Some(progress);
         }
         // Lines are asked for in pages: it is over when there are no more.
-        if shown.ended.is_some() && lines.is_empty() {
-            self.is_over = true;
-            self.waiting.push_back(event("end", &shown).id(self.read.id()));
+        let is_over = shown.ended.is_some() && lines.is_empty();
+        if is_over {
+            new.push_back(event("end", &shown).id(self.read.id()));
         }
-        Ok(())
+        Ok(is_over)
     }
 }
 
@@ -135,50 +136,32 @@ pub(super) async fn operations(
     headers: HeaderMap,
 ) -> Answer<impl Stream<Item = Sent>> {
     let since = last_id(&headers).and_then(|id| id.parse().ok()).unwrap_or_else(|| daemon.host.env.now());
-    let all = All { daemon, seen, since, known: HashMap::new(), waiting: VecDeque::new() };
-    Ok(answer(unfold(all, |mut all| async move { all.next().await.map(|event| (Ok(event), all)) })))
+    Ok(answer(watch(daemon, All { seen, since, known: HashMap::new() })))
 }
 
 struct All {
-    daemon: Daemon,
     seen: Seen,
     since: Timestamp,
     /// Events of operations that were sent.
     known: HashMap<String, u64>,
-    waiting: VecDeque<Event>,
 }
 
-impl All {
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
-            }
-            if let Err(error) = self.look().await {
-                tracing::debug!(%error, "whoever watches the operations must come again");
-                return None;
-            }
-            if self.waiting.is_empty() {
-                something_changed(&self.daemon).await;
-            }
-        }
-    }
-
-    async fn look(&mut self) -> Result<()> {
-        let now = self.daemon.host.env.now();
+impl Watched for All {
+    async fn look(&mut self, daemon: &Daemon, new: &mut VecDeque<Event>) -> Result<bool> {
+        let now = daemon.host.env.now();
         let since = self.since;
         let is_new = |shown: &Operation| shown.ended.is_none_or(|ended| ended >= since);
         let mut known = HashMap::new();
-        for (shown, events) in operation::recent(&self.daemon).await? {
+        for (shown, events) in operation::recent(daemon).await? {
             if !self.seen.source(shown.source.as_deref()) {
                 continue;
             }
             if is_new(&shown) && self.known.get(&shown.id) != Some(&events) {
-                self.waiting.push_back(event("operation", &shown).id(now.to_string()));
+                new.push_back(event("operation", &shown).id(now.to_string()));
             }
             known.insert(shown.id, events);
         }
         self.known = known;
-        Ok(())
+        Ok(false)
     }
 }

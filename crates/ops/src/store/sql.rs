@@ -34,7 +34,8 @@ struct Row {
 impl SqlStore {
     /// Makes its tables where they are not there yet.
     pub async fn open(db: Db) -> Result<SqlStore> {
-        db.migrate(sqlx::migrate!("migrations/sqlite"), sqlx::migrate!("migrations/postgres")).await?;
+        // One text for both databases.
+        db.migrate(sqlx::migrate!("./migrations"), sqlx::migrate!("./migrations")).await?;
         Ok(SqlStore { db })
     }
 
