@@ -62,3 +62,6 @@ fn of_status(status: &Status) -> Vec<FindingView> {
     found.extend(status.alarms.iter().map(|alarm| graded(&alarm.severity, &alarm.scope, &alarm.text, &alarm.advice)));
     found
 }
+
+#[cfg(test)]
+mod tests;
