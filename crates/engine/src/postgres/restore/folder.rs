@@ -38,18 +38,14 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
         what: what.to_owned(),
         hint: hint.to_owned(),
     };
-    let entries = match fs::read_dir(&into) {
-        Ok(entries) => entries.count(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(Error::file("look into", &into, error)),
-    };
-    if entries > 0 && !request.delta {
+    let filled = is_filled(&into)?;
+    if filled && !request.delta {
         return Err(occupied(
             "is not empty",
             "name an empty or new directory, or add --delta to reuse an earlier restore of ours",
         ));
     }
-    if entries > 0 {
+    if filled {
         let marker = read_marker(&into).ok_or_else(|| {
             occupied("was not made by Rekindle", "only a directory with our marker is overwritten; name an empty one")
         })?;
@@ -63,7 +59,7 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
             return Err(occupied("has a server running on it", "stop that server first"));
         }
     }
-    if entries == 0 {
+    if !filled {
         room_for(&into, resolved.backup.head.totals.bytes)?;
     }
     fs::create_dir_all(&into).map_err(|e| Error::file("make", &into, e))?;
@@ -77,6 +73,17 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
             Err(Error::file("remove", &into.join(control_file::PATH), error))
         }
         _ => Ok(into),
+    }
+}
+
+/// Whether anything lies in it. A restore that ended before it had marked the directory has left no more than the marker to be.
+pub(super) fn is_filled(into: &Path) -> Result<bool> {
+    let looked = |e| Error::file("look into", into, e);
+    let unmarked = unfinished(&into.join(MARKER));
+    match fs::read_dir(into) {
+        Ok(mut entries) => entries.try_fold(false, |any, entry| Ok(any || entry.map_err(looked)?.path() != unmarked)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(looked(error)),
     }
 }
 
@@ -240,8 +247,7 @@ pub(super) fn put_file_softly(path: &Path, bytes: &[u8], owner: Option<User>) ->
 
 fn put(path: &Path, bytes: &[u8], owner: Option<User>, durable: bool) -> Result<()> {
     let failed = |e| Error::file("write", path, e);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let new = folder_of(path).join(format!("rekindle.{name}.new"));
+    let new = unfinished(path);
     let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let mut file = file.map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
@@ -250,6 +256,11 @@ fn put(path: &Path, bytes: &[u8], owner: Option<User>, durable: bool) -> Result<
     }
     give(&new, owner)?;
     fs::rename(&new, path).map_err(failed)
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    folder_of(path).join(format!("rekindle.{name}.new"))
 }
 
 /// Makes files durable that were put softly. What the server has removed or renamed since is its own to care for.
@@ -272,5 +283,21 @@ pub(super) fn give(path: &Path, owner: Option<User>) -> Result<()> {
         None => Ok(()),
         Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
             .map_err(|e| Error::file("give away", path, e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_before_it_was_marked_is_begun_again() {
+        let into = tempfile::tempdir().unwrap();
+        assert!(!is_filled(&into.path().join("absent")).unwrap());
+        fs::write(into.path().join("rekindle.rekindle.restore.json.new"), "{").unwrap();
+        assert!(!is_filled(into.path()).unwrap());
+        fs::write(into.path().join("rekindle.conf.new"), "").unwrap();
+        assert!(is_filled(into.path()).unwrap(), "of whoever it is");
+        assert!(is_filled(&into.path().join("rekindle.conf.new")).is_err());
     }
 }

@@ -64,12 +64,11 @@ pub(super) fn claim(
     owner: Option<User>,
 ) -> Result<(PathBuf, BTreeMap<u32, PathBuf>)> {
     let into = std::path::absolute(&request.into).map_err(|e| Error::file("find", &request.into, e))?;
-    let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if mount::session::is_mounted(&into) || filled(&into) {
+    if mount::session::is_mounted(&into) || folder::is_filled(&into)? {
         let hint = "name an empty or new directory".to_owned();
         return Err(Error::Occupied { path: into.display().to_string(), what: "is not empty".into(), hint });
     }
-    if filled(&mount.home) {
+    if folder::is_filled(&mount.home)? {
         let hint = "it is of an opened restore that did not end: see `rekindle clones`".to_owned();
         return Err(Error::Occupied { path: mount.home.display().to_string(), what: "is not empty".into(), hint });
     }
