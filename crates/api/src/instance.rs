@@ -67,7 +67,7 @@ pub struct InstanceView {
     pub kind: InstanceKind,
     pub source: String,
     pub phase: InstancePhase,
-    /// `opening`, `serves`, `stopped`, `crashed` or `mount-lost`.
+    /// `opening`, `serves`, `stopped`, `crashed` or `mount-lost`; `on HOST` when it is on another host.
     pub standing: String,
     pub created: Timestamp,
     pub expires: Option<Timestamp>,

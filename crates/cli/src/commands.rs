@@ -52,7 +52,12 @@ pub fn run(command: Command, around: &Surroundings) -> Outcome {
                 _ => tokio::runtime::Builder::new_current_thread(),
             };
             let runtime = runtime.enable_all().build().map_err(|error| Failure::internal("no runtime", error))?;
-            runtime.block_on(Box::pin(dispatch(other, around)))
+            let outcome = runtime.block_on(Box::pin(dispatch(other, around)));
+            if outcome.is_err() {
+                // What still runs is not waited for: a daemon that was followed by another must not go on.
+                runtime.shutdown_background();
+            }
+            outcome
         }
     }
 }

@@ -6,6 +6,7 @@ use api::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::policy::SourceUrl;
 
 mod alerts;
 
@@ -113,13 +114,27 @@ impl Default for MountSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogSettings {
+    /// A PostgreSQL database that several daemons share, or a reference to where its address is written; without it the catalog is
+    /// a file in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What this host is called among those that share the catalog; its own name when not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// How often its copy in the vault is made anew.
     pub copy_seconds: u64,
 }
 
+impl CatalogSettings {
+    fn wrong(&self) -> Option<String> {
+        let wrong = self.url.as_deref()?.parse::<SourceUrl>().err();
+        wrong.map(|error| format!("catalog.url: {error}"))
+    }
+}
+
 impl Default for CatalogSettings {
     fn default() -> CatalogSettings {
-        CatalogSettings { copy_seconds: 300 }
+        CatalogSettings { url: None, host: None, copy_seconds: 300 }
     }
 }
 
@@ -255,7 +270,7 @@ impl Config {
             Some((_, rule)) => Err((*rule).to_owned()),
             None => {
                 let listening = || config.listen.as_ref().and_then(ListenSettings::wrong).map(str::to_owned);
-                config.alerts.wrong().or_else(listening).map_or(Ok(config), Err)
+                config.alerts.wrong().or_else(listening).or_else(|| config.catalog.wrong()).map_or(Ok(config), Err)
             }
         }
     }

@@ -2,14 +2,13 @@
 //! over their states, answer on the socket; at the end stop receiving with everything durable.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::future::Future;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use ops::{Db, SqlStore, Worker};
+use ops::{SqlStore, Worker};
 use vault::Vault;
 
 use crate::alarms::{self, Alarms};
@@ -19,7 +18,6 @@ use crate::catalog::{Catalog, copy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::init::make_folder;
 use crate::instances::{self, Turns};
 use crate::metrics::Requests;
 use crate::open::{VaultAsk, open_vault};
@@ -27,6 +25,7 @@ use crate::operation::{self, Running};
 use crate::people::limits::LoginLimits;
 use crate::source::Source;
 use crate::stacks;
+use crate::standby::{self, Seat};
 use crate::timetable;
 
 /// Cheap to clone; everything that runs holds one.
@@ -52,7 +51,7 @@ pub(crate) struct Inner {
     pub(crate) alarms: Alarms,
     pub(crate) requests: Requests,
     /// Held as long as the daemon lives.
-    _lock: File,
+    seat: Seat,
 }
 
 impl Deref for Daemon {
@@ -63,18 +62,28 @@ impl Deref for Daemon {
     }
 }
 
-/// Runs the daemon until `shutdown` is ready.
+/// Runs the daemon until `shutdown` is ready. Where several share a catalog, it stands by until it is its turn.
 pub async fn serve(config: &Path, host: Host, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     let config = Config::load(config)?;
-    let daemon = Daemon::start(config, host).await?;
-    if let Err(error) = audit::catch_up(&daemon).await {
+    let mut shutdown = Box::pin(shutdown);
+    let Some(seat) = standby::take(&config, &host, &mut shutdown).await? else { return Ok(()) };
+    let daemon = Daemon::start(config, host, seat).await?;
+    tokio::select! {
+        served = lead(&daemon, shutdown) => served,
+        // What it was at belongs to another now: it ends as it stands.
+        deposed = daemon.seat.lost() => Err(deposed),
+    }
+}
+
+async fn lead(daemon: &Daemon, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    if let Err(error) = audit::catch_up(daemon).await {
         tracing::error!(%error, "the audit log could not be compared with its copy in the vault");
     }
     let copying = tokio::spawn(copy::keep(daemon.clone()));
     let watching = tokio::spawn(alarms::run(daemon.clone()));
     let working = tokio::spawn(take_up(daemon.clone()));
     let mirroring = tokio::spawn(audit::keep_mirror(daemon.clone()));
-    let served = crate::http::serve(&daemon, shutdown).await;
+    let served = crate::http::serve(daemon, shutdown).await;
     watching.abort();
     copying.abort();
     mirroring.abort();
@@ -107,13 +116,11 @@ async fn take_up(daemon: Daemon) {
 }
 
 impl Daemon {
-    pub(crate) async fn start(config: Config, host: Host) -> Result<Daemon> {
-        make_folder(&config.data_folder)?;
-        let lock = lock(&config.data_folder)?;
-        let db = Db::sqlite(&config.data_folder.join("catalog.db"), Arc::new(CatalogClock(host.env.clone()))).await?;
-        let catalog = Catalog::open(db.clone()).await?;
-        let runs = SqlStore::open(db).await?;
-        // The data folder's lock is ours, and the catalog lies in it.
+    pub(crate) async fn start(config: Config, host: Host, seat: Seat) -> Result<Daemon> {
+        let catalog = Catalog::open(seat.db.clone()).await?;
+        let runs = SqlStore::open(seat.db.clone()).await?;
+        seat.fence().await?;
+        // Nobody else has the seat.
         runs.end_leases().await?;
         let vault = open_vault(&VaultAsk::of(&config), &host).await?;
         let rows = catalog.sources().await?;
@@ -133,7 +140,7 @@ impl Daemon {
             sources: Mutex::default(),
             alarms: Alarms::default(),
             requests: Requests::default(),
-            _lock: lock,
+            seat,
         };
         let daemon = Daemon { inner: Arc::new(inner) };
         daemon.make_worker();
@@ -156,7 +163,7 @@ impl Daemon {
         let settings = operation::worker_settings(
             &self.config.limits,
             format!("daemon {} {unique}", std::process::id()),
-            String::new(),
+            self.place().unwrap_or_default(),
         );
         let worker = Worker::new(Arc::new(self.runs.clone()), operation::registry(self), settings);
         let _ = self.worker.set(worker);
@@ -171,8 +178,14 @@ impl Daemon {
         for source in self.sources() {
             source.receiver.stop().await;
         }
+        self.seat.leave().await;
         self.catalog.close().await;
         tracing::info!("the daemon has ended");
+    }
+
+    /// What is done on this host's disks is done by no other; nothing where there is only this host.
+    pub(crate) fn place(&self) -> Option<String> {
+        self.seat.is_shared().then(|| standby::place(&self.config, &self.host))
     }
 
     fn lock_sources(&self) -> MutexGuard<'_, BTreeMap<String, Source>> {
@@ -211,15 +224,4 @@ impl ops::Clock for CatalogClock {
 
 pub(crate) fn unknown(name: &str) -> Error {
     Error::Unknown { what: "source", name: name.to_owned() }
-}
-
-/// Two daemons on one data folder would receive one log twice.
-fn lock(data_folder: &Path) -> Result<File> {
-    let path = data_folder.join("lock");
-    let file = File::create(&path).map_err(|e| Error::file("make", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked(data_folder.display().to_string())),
-        Err(std::fs::TryLockError::Error(e)) => Err(Error::file("lock", &path, e)),
-    }
 }

@@ -15,6 +15,7 @@ use crate::alarms::space::{self, Space};
 use crate::config::Config;
 use crate::host::Host;
 use crate::open::{VaultAsk, open_store, open_vault};
+use crate::standby;
 
 const MAJORS: std::ops::RangeInclusive<u32> = 13..=18;
 const FREE_BYTES_LEAST: u64 = 2 << 30;
@@ -32,6 +33,7 @@ pub async fn doctor(path: &Path, host: &Host) -> Vec<FindingView> {
     found.extend(key_file(&config.key_file));
     found.extend(vault(&config, host).await);
     found.extend(folder("data folder", &config.data_folder));
+    found.extend(catalog(&config, host).await);
     found.extend(instances(&config));
     found.push(mounts());
     found.extend(programs(&config).await);
@@ -108,6 +110,18 @@ async fn ways_in(vault: &Vault) -> Option<FindingView> {
         Ok(slots) => Some(fine(format!("{} ways into the vault", slots.len()))),
         Err(error) => Some(of_error("the ways into the vault cannot be listed", &error.into())),
     }
+}
+
+/// Only one that is shared can be out of reach.
+async fn catalog(config: &Config, host: &Host) -> Option<FindingView> {
+    let url = config.catalog.url.as_deref()?;
+    let late = || crate::Error::Ask(format!("no answer within {} s", PATIENCE.as_secs()));
+    let asked = tokio::time::timeout(PATIENCE, standby::who_leads(url, host)).await;
+    Some(match asked.unwrap_or_else(|_| Err(late())) {
+        Ok(leader) if leader.is_empty() => fine("the shared catalog answers; no daemon has used it yet".to_owned()),
+        Ok(leader) => fine(format!("the shared catalog answers; {leader} leads, or did last")),
+        Err(error) => of_error("the shared catalog cannot be used", &error),
+    })
 }
 
 fn folder(what: &str, path: &Path) -> Vec<FindingView> {

@@ -26,6 +26,8 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3044", Kind::NotFound, "the vault holds no copy of a catalog"),
     code("RK-3045", Kind::Refused, "something is there already that would be overwritten"),
     code("RK-3046", Kind::Refused, "something has been changed since whoever asks has looked at it"),
+    code("RK-3047", Kind::Unavailable, "another daemon serves the catalog that this one shares"),
+    code("RK-3048", Kind::Refused, "the instance is on another host"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
@@ -91,6 +93,12 @@ pub enum Error {
     There(String),
     #[error("{0} has been changed since you looked at it")]
     Changed(String),
+    #[error("this daemon stands by: {0} serves")]
+    StandsBy(String),
+    #[error("another daemon serves the catalog now, or this one could not hold it")]
+    Deposed,
+    #[error("{name} is on host {host}, and this is {here}")]
+    Elsewhere { name: String, host: String, here: String },
     #[error("the catalog cannot be written: {0}")]
     CatalogFails(String),
     #[error("the secret {reference} cannot be read: {what}")]
@@ -141,6 +149,8 @@ impl Error {
             Error::NoCopy(_) => "RK-3044",
             Error::There(_) => "RK-3045",
             Error::Changed(_) => "RK-3046",
+            Error::StandsBy(_) | Error::Deposed => "RK-3047",
+            Error::Elsewhere { .. } => "RK-3048",
             Error::Secret { .. } => "RK-3060",
             Error::NotSignedIn => "RK-3070",
             Error::Forbidden(_) => "RK-3071",
@@ -195,6 +205,9 @@ impl Error {
             }
             Error::There(_) => "nothing is overwritten: name other places, or move it away".into(),
             Error::CatalogFails(_) => "it goes on by itself when the disk of the data folder can write again".into(),
+            Error::StandsBy(_) => "ask the daemon there; when it ends, this one takes over".into(),
+            Error::Deposed => "its supervisor starts it again, and it stands by".into(),
+            Error::Elsewhere { host, .. } => format!("it can be used when the daemon on {host} leads"),
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
             Error::Unknown { what: "channel", .. } => {
                 "see [[alerts.channel]] in the configuration for the names".into()

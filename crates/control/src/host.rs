@@ -10,6 +10,8 @@ use vault::Env;
 pub struct Host {
     pub env: Env,
     pub user: String,
+    /// What this host calls itself.
+    pub name: String,
     pub home: PathBuf,
     /// This program.
     pub program: PathBuf,
@@ -18,7 +20,8 @@ pub struct Host {
 
 impl Host {
     pub fn system(user: String, home: PathBuf, program: PathBuf, variables: BTreeMap<String, String>) -> Host {
-        Host { env: Env::system(), user, home, program, variables }
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+        Host { env: Env::system(), user, name, home, program, variables }
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {

@@ -9,6 +9,7 @@ use crate::config::{Config, S3Ask};
 use crate::daemon::Daemon;
 use crate::host::Host;
 use crate::init::{InitAsk, init};
+use crate::standby;
 
 pub(crate) struct House {
     pub(crate) daemon: Daemon,
@@ -31,7 +32,8 @@ impl House {
         };
         init(&ask, &host).await.unwrap();
         let config = Config::load(&at("rekindle.toml")).unwrap();
-        let daemon = Daemon::start(config, host).await.unwrap();
+        let seat = standby::take(&config, &host, &mut std::future::pending()).await.unwrap().unwrap();
+        let daemon = Daemon::start(config, host, seat).await.unwrap();
         House { daemon, folder }
     }
 }

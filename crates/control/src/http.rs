@@ -34,7 +34,7 @@ mod who;
 
 pub use openapi::{openapi, roles_table};
 pub(crate) use request::request_id;
-pub(crate) use serve::serve;
+pub(crate) use serve::{serve, stand_by};
 
 /// Larger than any file of a stack or of checks.
 const BODY_BYTES_MAX: usize = 2 << 20;

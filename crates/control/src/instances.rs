@@ -20,7 +20,7 @@ use engine::mount::process::Ask;
 use engine::postgres::opened::{Opened, Standing, end_copy, take_away};
 use engine::postgres::restore::{MountAsk, Purpose, RestoreRequest, restore};
 use engine::postgres::target::{Resolved, Stop};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vault::backup::catalog as backups;
@@ -122,7 +122,8 @@ impl Wanted {
         }
     }
 
-    fn row(&self, now: Timestamp) -> Result<InstanceRow> {
+    fn row(&self, daemon: &Daemon) -> Result<InstanceRow> {
+        let now = daemon.host.env.now();
         let ttl = self.ttl_seconds.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
         let expires = ttl.map(|ttl| now.checked_add(ttl)).transpose();
         let expires = expires.map_err(|_| Error::Ask("the time to live is too long".into()))?;
@@ -141,6 +142,7 @@ impl Wanted {
             opened: None,
             report: None,
             trouble: None,
+            host: daemon.place().unwrap_or_default(),
         })
     }
 }
@@ -154,7 +156,7 @@ pub(crate) async fn open(
 ) -> Result<RestoreReport> {
     let _turn = daemon.turns.take(&wanted.name).ok_or_else(|| Error::BusyInstance(wanted.name.clone()))?;
     let pinned = Wanted { ask: at_the_same_moment(&wanted.ask, resolved), ..wanted.clone() };
-    let mut row = pinned.row(daemon.host.env.now())?;
+    let mut row = pinned.row(daemon)?;
     daemon.catalog.add_instance(&row).await?;
     let opened = open_row(daemon, wanted, resolved, watch, &mut row).await;
     if opened.is_err()
@@ -388,7 +390,7 @@ pub(crate) async fn keep(daemon: &Daemon, name: &str, seconds: i64) -> Result<()
 
 /// Pauses or limits what is fetched behind.
 pub(crate) async fn hydration(daemon: &Daemon, name: &str, ask: HydrationAsk) -> Result<InstanceView> {
-    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    let row = here(daemon, name).await?;
     let opened = ready(&row)?;
     let asks = [ask.paused.map(Ask::Pause), ask.limit.map(Ask::Limit)];
     for ask in asks.into_iter().flatten() {
@@ -399,7 +401,7 @@ pub(crate) async fn hydration(daemon: &Daemon, name: &str, ask: HydrationAsk) ->
 
 /// Runs statements as the superuser.
 pub(crate) async fn sql(daemon: &Daemon, name: &str, ask: &SqlAsk) -> Result<Vec<SqlAnswer>> {
-    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    let row = here(daemon, name).await?;
     let mut connection = ready(&row)?.instance.connect(&ask.database).await?;
     let answers = connection.query(&ask.sql).await;
     connection.close().await;
@@ -422,16 +424,32 @@ async fn wait_for(daemon: &Daemon, name: &str) -> Result<(Turn, InstanceRow)> {
     take(daemon, name).await
 }
 
-/// The turn and the row of an instance that is there.
+/// The row of an instance that is there, and here.
+async fn here(daemon: &Daemon, name: &str) -> Result<InstanceRow> {
+    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    match is_here(daemon.place().as_deref(), &row) {
+        true => Ok(row),
+        false => {
+            let here = daemon.place().unwrap_or_default();
+            Err(Error::Elsewhere { name: row.name, host: row.host, here })
+        }
+    }
+}
+
+fn is_here(place: Option<&str>, row: &InstanceRow) -> bool {
+    row.host.is_empty() || place.is_none_or(|place| place == row.host)
+}
+
+/// The turn and the row of an instance that is here.
 async fn take(daemon: &Daemon, name: &str) -> Result<(Turn, InstanceRow)> {
     let turn = daemon.turns.take(name);
-    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    let row = here(daemon, name).await?;
     Ok((turn.ok_or_else(|| Error::BusyInstance(name.to_owned()))?, row))
 }
 
 /// For work of the daemon's own on an instance that it has just opened.
 pub(crate) async fn opened_as(daemon: &Daemon, name: &str) -> Result<Opened> {
-    ready(&daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?)
+    ready(&here(daemon, name).await?)
 }
 
 /// Whether what was to be opened is.
@@ -448,7 +466,7 @@ pub(crate) async fn report_of(daemon: &Daemon, name: &str) -> Result<Option<serd
 
 /// What to ask for to have an instance again as it was opened.
 pub(crate) async fn wanted_again(daemon: &Daemon, name: &str) -> Result<Wanted> {
-    let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
+    let row = here(daemon, name).await?;
     let ask: RestoreAsk = stored(&row.ask)?;
     let port = opened(&row)?.map(|opened| opened.instance.port).or(ask.port);
     Ok(Wanted {

@@ -29,6 +29,7 @@ mod report;
 mod secret;
 mod source;
 mod stacks;
+mod standby;
 mod timetable;
 mod views;
 

@@ -283,7 +283,7 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
         kind: kind.to_owned(),
         subject: wanted.source.map(str::to_owned),
         lane,
-        place: None,
+        place: if is_local(wanted.kind) { daemon.place() } else { None },
         asked_by: by.name.clone(),
         why: by.why,
         plan: Plan { input: wanted.input, steps: wanted.steps, approvals },
@@ -297,6 +297,12 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
     tracing::info!(operation = run.head.id, kind, source = wanted.source, by = run.head.asked_by, "asked for");
     daemon.worker().wake();
     Ok(view(daemon, &run))
+}
+
+/// What it makes lies on a host's disk, so no other host can go on with it.
+fn is_local(kind: OperationKind) -> bool {
+    use OperationKind::{Clone, Drill, Extract, Peek, Restore};
+    matches!(kind, Clone | Drill | Extract | Peek | Restore)
 }
 
 fn busy(error: ops::store::Error, kind: &'static str, source: Option<&str>) -> Error {

@@ -16,7 +16,7 @@ use vault::Vault;
 use vault::keys::{Lock, Slot, new_key_file};
 
 use crate::catalog::copy;
-use crate::config::Config;
+use crate::config::{CatalogSettings, Config};
 use crate::daemon::CatalogClock;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -86,6 +86,7 @@ fn must_not_be_there(path: &Path) -> Result<()> {
 /// Counts operations, and pauses those that were under way: nobody knows what became of them on the lost host.
 async fn take_stock(runs: &ops::SqlStore) -> Result<(u64, Vec<String>)> {
     runs.end_leases().await?;
+    runs.end_places().await?;
     let mut unfinished = Filter { unfinished: true, limit: PAGE, ..Filter::default() };
     let mut paused = Vec::new();
     loop {
@@ -130,6 +131,8 @@ fn config(text: Option<&str>, ask: &RecoverCatalogAsk, key_file: PathBuf) -> Res
         data_folder: ask.data_folder.clone(),
         socket: ask.socket.clone(),
         instance_folder: None,
+        // It comes back as a file, wherever it was.
+        catalog: CatalogSettings { url: None, host: None, ..was.catalog },
         ..was
     })
 }

@@ -75,8 +75,10 @@ impl Db {
     }
 
     pub async fn postgres(url: &str) -> sqlx::Result<Db> {
-        let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("rekindle").options([("synchronous_commit", "on")]);
+        Db::connect(ours(url.parse()?)).await
+    }
+
+    pub(crate) async fn connect(options: PgConnectOptions) -> sqlx::Result<Db> {
         Ok(Db::Postgres(PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?))
     }
 
@@ -121,6 +123,10 @@ impl Db {
             Db::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+pub(crate) fn ours(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("rekindle").options([("synchronous_commit", "on"), ("client_min_messages", "warning")])
 }
 
 /// SQLite takes back a transaction whose commit fails (a full disk, a failed fsync) by itself; the driver's own rollback fails then, and

@@ -7,7 +7,7 @@ use crate::house::{House, PATIENCE, text};
 use crate::opened::house;
 
 /// Waits until a state of the catalog is in the vault that was begun from now on.
-fn copied(house: &House) {
+pub(crate) fn copied(house: &House) {
     let states = || -> Vec<String> {
         let names = std::fs::read_dir(house.path("vault/catalog")).into_iter().flatten().flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());

@@ -19,6 +19,7 @@ mod receivers;
 mod recover;
 mod rounds;
 mod shapes;
+mod shared;
 mod standby;
 mod targets;
 mod traps;

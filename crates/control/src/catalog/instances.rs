@@ -21,6 +21,8 @@ pub(crate) struct InstanceRow {
     pub(crate) opened: Option<String>,
     pub(crate) report: Option<String>,
     pub(crate) trouble: Option<String>,
+    /// Where it is; empty where there is only this host.
+    pub(crate) host: String,
 }
 
 impl Catalog {
@@ -36,11 +38,11 @@ impl Catalog {
 
     /// A name that is taken is refused.
     pub(crate) async fn add_instance(&self, row: &InstanceRow) -> Result<()> {
-        const ADD: &str = "INSERT INTO instance (name, kind, source, phase, folder, ask, created, expires, quota_bytes) \
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        const ADD: &str = "INSERT INTO instance (name, kind, source, phase, folder, ask, created, expires, quota_bytes, host) \
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let added = on!(&self.db, pool => sqlx::query(ADD)
             .bind(&row.name).bind(&row.kind).bind(&row.source).bind(&row.phase).bind(&row.folder)
-            .bind(&row.ask).bind(&row.created).bind(&row.expires).bind(row.quota_bytes)
+            .bind(&row.ask).bind(&row.created).bind(&row.expires).bind(row.quota_bytes).bind(&row.host)
             .execute(pool).await.map(drop));
         match added {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::get;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,10 +20,11 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls;
-use crate::config::ListenSettings;
+use crate::config::{Config, ListenSettings};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::people::users;
@@ -64,7 +67,7 @@ struct Door {
 
 pub(crate) async fn serve(daemon: &Daemon, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     let socket = daemon.config.socket.clone();
-    let listener = bind_socket(daemon)?;
+    let listener = bind_socket(&daemon.config)?;
     tracing::info!(socket = %socket.display(), "listening");
     let (leave, leaving) = watch::channel(false);
     let door = Door { router: super::router(daemon), leaving };
@@ -80,13 +83,34 @@ pub(crate) async fn serve(daemon: &Daemon, shutdown: impl Future<Output = ()> + 
     Ok(())
 }
 
-fn bind_socket(daemon: &Daemon) -> Result<UnixListener> {
-    let socket = &daemon.config.socket;
+/// What a daemon that stands by has open: the socket, where it says who serves.
+pub(crate) struct Standby {
+    leave: watch::Sender<bool>,
+    local: JoinHandle<()>,
+}
+
+impl Standby {
+    pub(crate) async fn close(self) {
+        let _ = self.leave.send(true);
+        let _ = self.local.await;
+    }
+}
+
+pub(crate) fn stand_by(config: &Config, serves: watch::Receiver<String>) -> Result<Standby> {
+    let listener = bind_socket(config)?;
+    let (leave, leaving) = watch::channel(false);
+    let refused = move || std::future::ready(Error::StandsBy(serves.borrow().clone()).into_response());
+    let router = Router::new().route("/healthz", get(super::health::healthz)).fallback(refused);
+    Ok(Standby { leave, local: tokio::spawn(accept_local(listener, Door { router, leaving })) })
+}
+
+fn bind_socket(config: &Config) -> Result<UnixListener> {
+    let socket = &config.socket;
     socket.parent().map_or(Ok(()), crate::init::make_folder)?;
     // The data folder's lock says that nobody else serves here, so a socket that is there is a dead one.
     let _ = std::fs::remove_file(socket);
     let listener = UnixListener::bind(socket).map_err(|e| Error::file("listen at", socket, e))?;
-    let mode = match &daemon.config.socket_group {
+    let mode = match &config.socket_group {
         Some(group) => {
             chown(socket, None, Some(group_number(group)?)).map_err(|e| Error::file("give to its group", socket, e))?;
             0o660

@@ -9,7 +9,7 @@ use engine::postgres::opened::{Opened, Standing};
 use jiff::Timestamp;
 
 use super::watch::Trouble;
-use super::{broken, kind_name, opened, phase_name, stored, unknown};
+use super::{broken, is_here, kind_name, opened, phase_name, stored, unknown};
 use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::Result;
@@ -18,18 +18,22 @@ use crate::error::Result;
 const FAILURE_REMEMBERED_MS: u64 = 15_000;
 
 pub(crate) async fn all(daemon: &Daemon) -> Result<Vec<InstanceView>> {
+    let place = daemon.place();
     let rows = daemon.catalog.instances().await?;
-    tokio::task::spawn_blocking(move || rows.iter().map(view).collect()).await.map_err(|e| joined(&e))?
+    let views = move || rows.iter().map(|row| view(row, place.as_deref())).collect();
+    tokio::task::spawn_blocking(views).await.map_err(|e| joined(&e))?
 }
 
 pub(crate) async fn one(daemon: &Daemon, name: &str) -> Result<InstanceView> {
     let row = daemon.catalog.instance(name).await?.ok_or_else(|| unknown(name))?;
-    tokio::task::spawn_blocking(move || view(&row)).await.map_err(|e| joined(&e))?
+    let place = daemon.place();
+    tokio::task::spawn_blocking(move || view(&row, place.as_deref())).await.map_err(|e| joined(&e))?
 }
 
 /// What is wrong with each, by name; without a look at the disk.
 pub(crate) async fn troubles(daemon: &Daemon) -> Result<Vec<(String, Vec<ConditionView>)>> {
-    let rows = daemon.catalog.instances().await?;
+    let mut rows = daemon.catalog.instances().await?;
+    rows.retain(|row| is_here(daemon.place().as_deref(), row));
     let of = |row: &InstanceRow| {
         let status = opened(row)?.as_ref().and_then(Opened::status);
         Ok((row.name.clone(), conditions(row, status.as_ref())?))
@@ -41,21 +45,26 @@ fn joined(error: &tokio::task::JoinError) -> crate::Error {
     vault::Error::Internal(error.to_string()).into()
 }
 
-/// Asks the mount's process, and looks at the disk.
-fn view(row: &InstanceRow) -> Result<InstanceView> {
+/// Asks the mount's process, and looks at the disk; of what is on another host only what is known.
+fn view(row: &InstanceRow, place: Option<&str>) -> Result<InstanceView> {
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken(row));
     let kinds =
         [InstanceKind::Clone, InstanceKind::Peek, InstanceKind::Drill, InstanceKind::Extract, InstanceKind::Restore];
     let phases = [InstancePhase::Opening, InstancePhase::Open, InstancePhase::Stopped, InstancePhase::Detaching];
     let opened = opened(row)?;
     let instance = opened.as_ref().map(|opened| &opened.instance);
-    let status = opened.as_ref().and_then(Opened::status);
+    let is_here = is_here(place, row);
+    let status = opened.as_ref().filter(|_| is_here).and_then(Opened::status);
+    let standing = |opened: &Opened| match is_here {
+        true => standing_name(opened.standing()).to_owned(),
+        false => format!("on {}", row.host),
+    };
     Ok(InstanceView {
         name: row.name.clone(),
         kind: kinds.into_iter().find(|kind| kind_name(*kind) == row.kind).ok_or_else(|| broken(row))?,
         source: row.source.clone(),
         phase: phases.into_iter().find(|phase| phase_name(*phase) == row.phase).ok_or_else(|| broken(row))?,
-        standing: opened.as_ref().map_or("opening", |opened| standing_name(opened.standing())).to_owned(),
+        standing: opened.as_ref().map_or_else(|| "opening".to_owned(), standing),
         created: time(&row.created)?,
         expires: row.expires.as_deref().map(time).transpose()?,
         data_directory: instance.map(|instance| instance.data_directory.display().to_string()),
@@ -65,7 +74,7 @@ fn view(row: &InstanceRow) -> Result<InstanceView> {
         programs: instance.map(|instance| instance.binaries.dir.display().to_string()),
         report: row.report.as_deref().map(stored).transpose()?,
         mount: status.as_ref().map(mount),
-        local_bytes: local_bytes(Path::new(&row.folder)),
+        local_bytes: if is_here { local_bytes(Path::new(&row.folder)) } else { 0 },
         quota_bytes: row.quota_bytes.map(|bytes| bytes as u64),
         conditions: conditions(row, status.as_ref())?,
     })

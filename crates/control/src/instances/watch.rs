@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::view::local_bytes;
-use super::{detach_and_start, detach_stopped, forget, kind_name, opened, phase_name, set_phase};
+use super::{detach_and_start, detach_stopped, forget, is_here, kind_name, opened, phase_name, set_phase};
 use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::Result;
@@ -48,7 +48,8 @@ pub(crate) async fn watch(daemon: Daemon) {
         match daemon.catalog.instances().await {
             Ok(rows) => {
                 // Side by side: one that is slow to start holds up no other. Who still has his turn is passed over.
-                for row in rows {
+                let place = daemon.place();
+                for row in rows.into_iter().filter(|row| is_here(place.as_deref(), row)) {
                     let daemon = daemon.clone();
                     tokio::spawn(async move { look(&daemon, row, round.is_multiple_of(CLOSE_LOOK_EVERY)).await });
                 }
@@ -63,7 +64,8 @@ pub(crate) async fn watch(daemon: Daemon) {
 /// Before the operations go on that were at it. Returns how many could not be taken away.
 pub(crate) async fn clear_unfinished(daemon: &Daemon) -> Result<usize> {
     let mut left = 0;
-    for row in daemon.catalog.instances().await? {
+    let place = daemon.place();
+    for row in daemon.catalog.instances().await?.into_iter().filter(|row| is_here(place.as_deref(), row)) {
         let of_operations = [InstanceKind::Drill, InstanceKind::Extract].map(kind_name);
         let half = row.phase == phase_name(InstancePhase::Opening) || of_operations.contains(&&*row.kind);
         if !half {

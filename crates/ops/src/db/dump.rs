@@ -19,7 +19,7 @@ pub struct Pick {
 
 const TABLES_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx_%' ORDER BY 1";
 const TABLES_POSTGRES: &str = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
-                               AND tablename NOT LIKE '_sqlx_%' ORDER BY 1";
+                               AND tablename NOT LIKE '_sqlx_%' AND tablename <> 'leader' ORDER BY 1";
 const COLUMNS: &str = "SELECT name FROM pragma_table_info($1)";
 
 impl Db {

@@ -46,6 +46,13 @@ impl SqlStore {
         Ok(())
     }
 
+    /// Lets this host do what was bound to another. Only for who knows that the other does not come back.
+    pub async fn end_places(&self) -> Result<()> {
+        const END: &str = "UPDATE run SET place = NULL WHERE place IS NOT NULL AND ended IS NULL";
+        on!(&self.db, pool => sqlx::query(END).execute(pool).await.map(drop)?);
+        Ok(())
+    }
+
     /// Runs there are, of any kind.
     pub async fn count(&self) -> Result<u64> {
         const COUNT: &str = "SELECT count(*) FROM run";

@@ -7,6 +7,8 @@ mod kills;
 #[cfg(not(feature = "shuttle"))]
 mod kinds;
 #[cfg(not(feature = "shuttle"))]
+mod leaders;
+#[cfg(not(feature = "shuttle"))]
 mod stores;
 #[cfg(not(feature = "shuttle"))]
 mod workers;

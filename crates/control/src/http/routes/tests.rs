@@ -45,6 +45,7 @@ async fn house() -> House {
         opened: None,
         report: None,
         trouble: None,
+        host: String::new(),
     };
     house.daemon.catalog.add_instance(&instance).await.unwrap();
     let head = Head {
