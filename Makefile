@@ -30,7 +30,7 @@ bench: ## side by side with other tools; results in bench/out
 	cargo build --release --locked
 	cargo build --release --locked -p mount --example terabyte
 	cargo build --release --locked -p cli -p ops --example bench_ops
-	cargo build --release --locked -p cli -p control --features control/simulated --example fleet
+	cargo build --release --locked -p cli -p control --features control/simulated --example fleet --example hours
 	bench/run
 
 lint: ## licences, forbidden crates and sources of everything in the tree; known advisories when their list can be had

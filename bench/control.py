@@ -118,21 +118,24 @@ def end(process):
     process.wait(120)
 
 
-def fill(catalog):
+FLEET_POLICY = ('[policy.log]\nkeep = "7 d"\n'
+                '[[policy.backup]]\nname = "hourly"\nschedule = "every 60 min"\njitter = "60 min"\nkeep = "60 h"\n')
+
+
+def fill(catalog, sources=SOURCES, policy=FLEET_POLICY, rule="hourly"):
     db = sqlite3.connect(catalog)
     now = datetime.datetime.now(datetime.timezone.utc)
     text = lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ")
     # The slot of this hour is not served yet: each source has its turn when its jitter says so, and what is past is caught up with.
     hour = text(now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=1))
-    for n in range(SOURCES):
+    for n in range(sources):
         name = f"shop-{n:05}"
         url = f"postgres://backup@simulated/{name}"
         db.execute("INSERT INTO source (name, url, slot, system_identifier, data_directory, created) VALUES (?, ?, ?, ?, '/nowhere', ?)",
                    (name, url, f"rekindle_{n}", str(n + 1), text(now)))
-        file = (f'[stack]\nname = "{name}"\n[[source]]\nname = "{name}"\nurl = "{url}"\n[policy.log]\nkeep = "7 d"\n'
-                f'[[policy.backup]]\nname = "hourly"\nschedule = "every 60 min"\njitter = "60 min"\nkeep = "60 h"\n')
+        file = f'[stack]\nname = "{name}"\n[[source]]\nname = "{name}"\nurl = "{url}"\n{policy}'
         db.execute("INSERT INTO stack (name, file, applied, applied_by) VALUES (?, ?, ?, 'bench')", (name, file, text(now)))
-        for timer in [f"backup {name} hourly", f"expire {name}"]:
+        for timer in [f"backup {name} {rule}", f"expire {name}"]:
             db.execute("INSERT INTO timer (name, slot) VALUES (?, ?)", (timer, hour if timer[0] == "b" else text(now)))
     db.execute("INSERT INTO timer (name, slot) VALUES ('stacks changed', ?)", (text(now),))
     db.commit()
@@ -223,4 +226,79 @@ def control_schema(_):
     figure("schemathesis: server errors, schema violations", wrong, "", 0, 0, "50 examples a route and phase")
 
 
-parts = [control_steps, control_clients, control_schema, control_fleet, control_daemons]
+HOURS, SEED = int(os.environ.get("BENCH_HOURS", "8")), int(os.environ.get("BENCH_SEED", "7"))
+FEW = 20
+OFTEN = ('[policy.log]\nkeep = "2 h"\n[policy]\nmanual = "1 h"\n'
+         '[[policy.backup]]\nname = "often"\nschedule = "every 10 min"\njitter = "3 min"\nkeep = "last 6"\n')
+
+
+def control_hours(_):
+    """The daemon's real code through hours of simulated time and trouble, see crates/control/examples/hours.rs; judged here."""
+    step(f"{HOURS} h of simulated time with faults from seed {SEED}")
+    folder = OUT / f"hours-{SEED}"
+    folder.mkdir()
+    config = folder / "rekindle.toml"
+    rk = lambda *words: subprocess.run([REKINDLE, "--config", config, *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    rk("init", "--vault", f"file:{folder}/vault", "--key-file", folder / "key", "--data-folder", folder / "data", "--socket", folder / "socket")
+    config.write_text(config.read_text().replace("copy_seconds = 300", "copy_seconds = 120"))
+    end(fleet(folder))
+    fill(folder / "data/catalog.db", FEW, OFTEN, "often")
+    begun = time.monotonic()
+    with open(folder / "log", "a") as log:
+        done = subprocess.run([ROOT / "target/release/examples/hours", config, str(SEED), str(HOURS)], check=True, text=True,
+                              env={**os.environ, "SOURCES": " ".join(f"shop-{n:05}" for n in range(FEW))}, stdout=subprocess.PIPE, stderr=log)
+    took, world = time.monotonic() - begun, json.loads(done.stdout)
+    wrong, operations = broken(folder, world)
+    for line in wrong:
+        print(f"BROKEN: {line}", flush=True)
+    figure(f"{HOURS} h of simulated time with faults, seed {SEED}: invariants broken", len(wrong), "", 0, 0,
+           f"{operations} operations, {world['happened']}, in {took:.0f} s")
+
+
+def broken(folder, world):
+    """What is not as it must be after all that."""
+    wrong = []
+    db = sqlite3.connect(folder / "data/catalog.db")
+    runs = [(id, kind, subject, key, status, json.loads(head), json.loads(state), ended) for id, kind, subject, key, status, head, state, ended
+            in db.execute("SELECT id, kind, subject, request_key, status, head, state, ended FROM run")]
+    known = {run[0]: run for run in runs}
+    for key, id in world["asked"].items():
+        if id is not None and id not in known:
+            wrong.append(f"{key} was acknowledged as operation {id}, and is lost")
+    for id, kind, subject, _, status, _, _, _ in runs:
+        if status not in ("succeeded", "failed"):
+            wrong.append(f"{kind} {id} of {subject} is {status} after an hour of calm")
+    slots = [(run[2], re.search(r"slot ([^,]+)", run[5]["why"])[1]) for run in runs if run[1] == "backup" and "slot" in run[5]["why"]]
+    wrong += [f"slot {slot} of {source} was served {slots.count((source, slot))} times" for source, slot in sorted(set(slots)) if slots.count((source, slot)) > 1]
+    made = {}
+    for id, kind, subject, _, status, _, state, _ in runs:
+        if kind == "backup" and status == "succeeded":
+            backup = (subject, state["steps"][0]["output"]["id"])
+            if backup in made:
+                wrong.append(f"backup {backup} is told by two operations, {made[backup]} and {id}")
+            made[backup] = id
+    there = {(manifest.parent.parent.name, manifest.parent.name) for manifest in (folder / "vault/backups").glob("*/*/manifest*")}
+    wrong += [f"backup {backup} is in the vault, and no operation came to it" for backup in sorted(there - made.keys())]
+    for n in range(FEW):
+        source = f"shop-{n:05}"
+        of_rule = [backup for backup in there & made.keys() if backup[0] == source and "slot" in known[made[backup]][5]["why"]]
+        if not 1 <= len(of_rule) <= 7:
+            wrong.append(f"{source} has {len(of_rule)} backups of a rule that keeps the last 6")
+        newest = max((run[7] for run in runs if run[1] == "backup" and run[2] == source and run[4] == "succeeded"), default=0)
+        age = datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*Z|Z$", lambda m: (m[1] or "") + "+00:00", world["now"])).timestamp() - newest / 1e6
+        if age > 20 * 60:
+            wrong.append(f"the newest backup of {source} is {age / 60:.0f} min old after an hour of calm")
+    stands = world["stands"]
+    if not (stands["audit"] or {}).get("whole"):
+        wrong.append(f"the audit log: {stands['audit']}")
+    expected = {"restart-loop", "vault-filling", "key-untested"}
+    wrong += [f"alarm {alarm['kind']} of {alarm['scope']} still stands: {alarm['text']}" for alarm in stands["alarms"] or [{"kind": "?", "scope": "?", "text": "no answer"}] if alarm["kind"] not in expected]
+    daemon = fleet(folder)
+    checked = subprocess.run([REKINDLE, "--config", folder / "rekindle.toml", "check", "--read-data"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    end(daemon)
+    if checked.returncode != 0:
+        wrong.append(f"check: {checked.stdout[-500:]}")
+    return wrong, len(runs)
+
+
+parts = [control_steps, control_clients, control_schema, control_fleet, control_daemons, control_hours]

@@ -19,6 +19,13 @@ pub enum OperationKind {
     Extract,
     Protect,
     Unprotect,
+    Pin,
+    Unpin,
+    /// Of an instance, as the next three.
+    Start,
+    Stop,
+    Detach,
+    Remove,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

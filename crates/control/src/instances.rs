@@ -280,9 +280,18 @@ async fn unpin(daemon: &Daemon, row: &InstanceRow) -> Result<()> {
     Ok(())
 }
 
-/// Closes an instance for good.
-pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
-    let (_turn, row) = wait_for(daemon, name).await?;
+/// One that is here and not being opened. Only looks.
+pub(crate) async fn must_be_open(daemon: &Daemon, name: &str) -> Result<()> {
+    ready(&here(daemon, name).await?).map(drop)
+}
+
+pub(crate) async fn source_of(daemon: &Daemon, name: &str) -> Result<String> {
+    Ok(here(daemon, name).await?.source)
+}
+
+/// Only looks.
+pub(crate) async fn may_remove(daemon: &Daemon, name: &str) -> Result<()> {
+    let row = here(daemon, name).await?;
     if row.kind == kind_name(InstanceKind::Restore) {
         let what = format!(
             "{name} is a restore, and its data may be all there is: stop its server, and remove {} yourself when it is detached",
@@ -290,6 +299,13 @@ pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
         );
         return Err(Error::Ask(what));
     }
+    Ok(())
+}
+
+/// Closes an instance for good.
+pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
+    let (_turn, row) = wait_for(daemon, name).await?;
+    may_remove(daemon, name).await?;
     forget(daemon, &row).await
 }
 
@@ -333,9 +349,9 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
     done
 }
 
-/// A restore becomes the plain directory: now, with a short restart if it serves.
-pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
-    let (_turn, mut row) = wait_for(daemon, name).await?;
+/// Only looks.
+pub(crate) async fn may_detach(daemon: &Daemon, name: &str) -> Result<()> {
+    let row = here(daemon, name).await?;
     let opened = ready(&row)?;
     if row.kind != kind_name(InstanceKind::Restore) {
         return Err(Error::Ask(format!("{name} is not a restore: it reads from the vault as long as it lives")));
@@ -343,6 +359,14 @@ pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
     if opened.status().is_some_and(|status| !status.whole) {
         return Err(Error::Ask(format!("not everything of {name} is present yet: see `rekindle status`")));
     }
+    Ok(())
+}
+
+/// A restore becomes the plain directory: now, with a short restart if it serves.
+pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
+    let (_turn, mut row) = wait_for(daemon, name).await?;
+    may_detach(daemon, name).await?;
+    let opened = ready(&row)?;
     match opened.standing() {
         Standing::Serves => {
             // Whatever happens to us now, it serves again in the end.

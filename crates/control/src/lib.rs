@@ -38,6 +38,8 @@ pub use daemon::serve;
 pub use doctor::doctor;
 pub use error::{Error, Result, error_table};
 pub use host::Host;
+#[cfg(feature = "simulated")]
+pub use host::StoreWrap;
 pub use http::{openapi, roles_table};
 pub use init::{InitAsk, InitDone, init};
 pub use keys::{KeyLockAsk, KeySlotView, dump, key_add, key_list, key_remove, key_test};

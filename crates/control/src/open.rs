@@ -62,7 +62,10 @@ pub(crate) fn open_store(vault: &str, s3: &S3Ask, host: &Host) -> Result<SharedS
             credentials: credentials(vault, host)?,
         }),
     };
-    Ok(vault::store::open(&location)?)
+    let store = vault::store::open(&location)?;
+    #[cfg(feature = "simulated")]
+    let store = host.store_wrap.as_ref().map_or(store.clone(), |wrap| wrap.wrap(store));
+    Ok(store)
 }
 
 /// Keys in the environment win, then a profile, then the role of the instance.

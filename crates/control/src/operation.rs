@@ -36,6 +36,8 @@ pub(crate) mod expire;
 pub(crate) mod extract;
 #[cfg(debug_assertions)]
 mod fault;
+pub(crate) mod instance;
+pub(crate) mod pin;
 pub(crate) mod protect;
 pub(crate) mod restore;
 mod view;
@@ -54,7 +56,7 @@ pub(crate) struct Table {
 
 /// All there are. The laws are tested by going through it.
 pub(crate) fn tables() -> Vec<Table> {
-    vec![
+    let each = vec![
         backup::table(),
         check::table(),
         clone::table(),
@@ -62,10 +64,13 @@ pub(crate) fn tables() -> Vec<Table> {
         drill::table(),
         expire::table(),
         extract::table(),
+        pin::table(),
+        pin::unpin_table(),
         protect::table(),
         protect::unprotect_table(),
         restore::table(),
-    ]
+    ];
+    each.into_iter().chain(instance::tables()).collect()
 }
 
 pub(crate) fn registry(daemon: &Daemon) -> Registry {
@@ -301,8 +306,8 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
 
 /// What it makes lies on a host's disk, so no other host can go on with it.
 fn is_local(kind: OperationKind) -> bool {
-    use OperationKind::{Clone, Drill, Extract, Peek, Restore};
-    matches!(kind, Clone | Drill | Extract | Peek | Restore)
+    use OperationKind::{Clone, Detach, Drill, Extract, Peek, Remove, Restore, Start, Stop};
+    matches!(kind, Clone | Drill | Extract | Peek | Restore | Start | Stop | Detach | Remove)
 }
 
 fn busy(error: ops::store::Error, kind: &'static str, source: Option<&str>) -> Error {
@@ -354,6 +359,16 @@ pub(crate) async fn list(daemon: &Daemon, filter: Filter) -> Result<Vec<api::Ope
     let limit = if filter.limit == 0 { LISTED } else { filter.limit };
     let runs = daemon.runs.list(&Filter { limit, ..filter }).await?;
     Ok(runs.iter().map(|run| view(daemon, run)).collect())
+}
+
+/// Does it while who asks waits. What it came to, or its error.
+pub(crate) async fn at_once(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Result<Option<Value>> {
+    let begun = submit(daemon, wanted, by).await?;
+    let over = until_over(daemon, &begun.id).await?;
+    match over.error {
+        Some(error) => Err(Error::OfOperation(Box::new(error))),
+        None => Ok(over.result),
+    }
 }
 
 /// Returns when nothing goes on by itself any more.

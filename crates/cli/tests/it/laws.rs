@@ -44,6 +44,34 @@ fn case(house: &House, kind: OperationKind, round: usize) -> Case {
             house.ok(&["protect", &url, "--name", &name]);
             ("forget", words(&["unprotect", &name, "--yes"]))
         }
+        OperationKind::Pin => {
+            let newest = newest_backup(house);
+            ("pin", words(&["pin", "shop", &newest, "--why", "the audit wants it"]))
+        }
+        OperationKind::Unpin => {
+            let newest = newest_backup(house);
+            house.ok(&["pin", "shop", &newest, "--why", "the audit wants it"]);
+            ("unpin", words(&["unpin", "shop", &newest]))
+        }
+        OperationKind::Start | OperationKind::Stop | OperationKind::Remove => {
+            let name = format!("clone-{round}");
+            house.ok(&["clone", "shop", "--to", "latest", "--name", &name]);
+            match kind {
+                OperationKind::Start => {
+                    house.ok(&["clone", "stop", &name]);
+                    ("start", words(&["clone", "start", &name]))
+                }
+                OperationKind::Stop => ("stop", words(&["clone", "stop", &name])),
+                _ => ("remove", words(&["clone", "rm", &name, "--yes"])),
+            }
+        }
+        OperationKind::Detach => {
+            let into = house.path(&format!("into-{round}"));
+            house.ok(&["restore", "shop", "--to", "latest", "--into", text(&into), "--open", "--yes"]);
+            let whole = || house.ok(&["clones"]).as_array().unwrap().iter().all(|one| one["mount"]["whole"] == true);
+            assert!(wait_until(PATIENCE, whole), "{:#}", house.ok(&["clones"]));
+            ("detach", words(&["detach", text(&into), "--yes"]))
+        }
         OperationKind::Extract => {
             let into = format!("back_{round}");
             (
@@ -59,6 +87,11 @@ fn case(house: &House, kind: OperationKind, round: usize) -> Case {
     Case { step, words }
 }
 
+fn newest_backup(house: &House) -> String {
+    let timeline = house.ok(&["timeline", "shop"]);
+    timeline["backups"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned()
+}
+
 /// What is in the world of the effect of this kind; counted before and after.
 fn effects(house: &House, kind: OperationKind) -> usize {
     let count = |value: Value| value.as_array().map_or(0, Vec::len);
@@ -69,7 +102,17 @@ fn effects(house: &House, kind: OperationKind) -> usize {
     match kind {
         OperationKind::Backup => house.backups(),
         OperationKind::Protect | OperationKind::Unprotect => count(house.run(&["status"]).1["sources"].clone()),
-        OperationKind::Clone => count(house.ok(&["clones"])),
+        OperationKind::Clone | OperationKind::Remove | OperationKind::Detach => count(house.ok(&["clones"])),
+        OperationKind::Start | OperationKind::Stop => {
+            let wanted = if kind == OperationKind::Start { "serves" } else { "stopped" };
+            let standing = house.ok(&["clones"]);
+            standing.as_array().unwrap().iter().filter(|one| one["standing"] == wanted).count()
+        }
+        OperationKind::Pin | OperationKind::Unpin => {
+            let pins =
+                std::fs::read_dir(house.path("vault/backups/shop").join(newest_backup(house))).unwrap().flatten();
+            pins.filter(|entry| entry.file_name().to_string_lossy().starts_with("pin-")).count()
+        }
         OperationKind::Drill => proven(house.ok(&["timeline", "shop"])).min(1),
         OperationKind::Extract => {
             let names = house.server.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'back%'");
@@ -90,8 +133,8 @@ fn effects(house: &House, kind: OperationKind) -> usize {
 fn expected(kind: OperationKind, before: usize) -> usize {
     match kind {
         OperationKind::Backup | OperationKind::Clone | OperationKind::Extract | OperationKind::Restore => before + 1,
-        OperationKind::Protect => before + 1,
-        OperationKind::Unprotect => before,
+        OperationKind::Protect | OperationKind::Pin | OperationKind::Start | OperationKind::Stop => before + 1,
+        OperationKind::Unprotect | OperationKind::Unpin | OperationKind::Remove | OperationKind::Detach => before,
         OperationKind::Drill => 1,
         OperationKind::Check | OperationKind::Expire | OperationKind::Peek => 0,
     }
@@ -212,4 +255,34 @@ fn laws_of_unprotect() {
 #[test]
 fn laws_of_restore() {
     holds(OperationKind::Restore);
+}
+
+#[test]
+fn laws_of_pin() {
+    holds(OperationKind::Pin);
+}
+
+#[test]
+fn laws_of_unpin() {
+    holds(OperationKind::Unpin);
+}
+
+#[test]
+fn laws_of_start() {
+    holds(OperationKind::Start);
+}
+
+#[test]
+fn laws_of_stop() {
+    holds(OperationKind::Stop);
+}
+
+#[test]
+fn laws_of_detach() {
+    holds(OperationKind::Detach);
+}
+
+#[test]
+fn laws_of_remove() {
+    holds(OperationKind::Remove);
 }

@@ -23,24 +23,28 @@ pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>)
     instances::one(&daemon, &name).await.map(Json)
 }
 
-pub(super) async fn remove(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
-    instances::remove(&daemon, &name).await.map(Json)
+pub(super) async fn remove(State(daemon): State<Daemon>, Path(name): Path<String>, by: By) -> Result<Json<()>> {
+    operation::instance::remove(&daemon, &name, by).await.map(Json)
 }
 
-pub(super) async fn start(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
-    instances::start(&daemon, &name).await.map(Json)
+pub(super) async fn start(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    by: By,
+) -> Result<Json<InstanceView>> {
+    operation::instance::start(&daemon, &name, by).await.map(Json)
 }
 
-pub(super) async fn stop(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<InstanceView>> {
-    instances::stop(&daemon, &name).await.map(Json)
+pub(super) async fn stop(State(daemon): State<Daemon>, Path(name): Path<String>, by: By) -> Result<Json<InstanceView>> {
+    operation::instance::stop(&daemon, &name, by).await.map(Json)
 }
 
 pub(super) async fn reset(State(daemon): State<Daemon>, Path(name): Path<String>, by: By) -> Result<Json<Operation>> {
     operation::clone::reset(&daemon, &name, by).await.map(Json)
 }
 
-pub(super) async fn detach(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {
-    instances::detach(&daemon, &name).await.map(Json)
+pub(super) async fn detach(State(daemon): State<Daemon>, Path(name): Path<String>, by: By) -> Result<Json<()>> {
+    operation::instance::detach(&daemon, &name, by).await.map(Json)
 }
 
 pub(super) async fn keep(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<()>> {

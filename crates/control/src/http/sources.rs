@@ -7,8 +7,6 @@ use api::{
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
 use serde::de::DeserializeOwned;
-use vault::backup::catalog;
-use vault::names::{BackupId, SourceName};
 
 use super::guard::Subject;
 use crate::daemon::Daemon;
@@ -93,27 +91,16 @@ pub(super) async fn expire(
 pub(super) async fn pin(
     State(daemon): State<Daemon>,
     Path((name, backup)): Path<(String, String)>,
+    by: By,
     Body(ask): Body<PinAsk>,
 ) -> Result<Json<()>> {
-    let (source, id) = backup_named(&daemon, &name, &backup).await?;
-    catalog::pin(&daemon.vault, &source, &id, &ask.why).await?;
-    Ok(Json(()))
+    operation::pin::pin(&daemon, &name, &backup, ask, by).await.map(Json)
 }
 
 pub(super) async fn unpin(
     State(daemon): State<Daemon>,
     Path((name, backup)): Path<(String, String)>,
+    by: By,
 ) -> Result<Json<()>> {
-    let (source, id) = backup_named(&daemon, &name, &backup).await?;
-    catalog::unpin(&daemon.vault, &source, &id).await?;
-    Ok(Json(()))
-}
-
-/// By id or by label.
-async fn backup_named(daemon: &Daemon, name: &str, backup: &str) -> Result<(SourceName, BackupId)> {
-    let source: SourceName = name.parse()?;
-    let backups = catalog::backups(&daemon.vault, &source).await?;
-    let found = catalog::find(&backups, backup).map(|found| found.id.clone());
-    let id = found.ok_or_else(|| Error::Unknown { what: "backup", name: backup.to_owned() })?;
-    Ok((source, id))
+    operation::pin::unpin(&daemon, &name, &backup, by).await.map(Json)
 }

@@ -9,7 +9,7 @@ use engine::postgres::backup::{BackupRequest, back_up};
 use ops::{Filter, Found, Run, Status, StepPlan, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vault::backup::catalog;
+use vault::backup::catalog::{self, BackupInfo};
 use vault::backup::write::WriteOptions;
 use vault::expire::expired_at;
 use vault::names::SourceName;
@@ -127,6 +127,7 @@ impl Part for StoreIt {
         let request = BackupRequest {
             label: ask.label,
             rule,
+            operation: Some(at.id().to_owned()),
             full: ask.full,
             write: WriteOptions { workers: daemon.config.backup.workers, zstd_level: daemon.config.backup.zstd_level },
             log_patience: LOG_PATIENCE,
@@ -135,13 +136,11 @@ impl Part for StoreIt {
         views::to_json(&views::backup_of_head(&head))
     }
 
-    /// Of a source only one backup is taken at a time, so one that began after this step did is this one's.
     async fn look(&self, at: &At) -> Result<Found> {
         let source: SourceName = source_of(at).parse()?;
-        let began = at.work.run.state.steps.get(at.work.step).and_then(|step| step.began);
         let backups = catalog::backups(&at.daemon.vault, &source).await?;
-        let mine = backups.last().filter(|newest| began.is_some_and(|began| newest.head.began >= began));
-        Ok(match mine {
+        let is_mine = |backup: &&BackupInfo| backup.head.operation.as_deref() == Some(at.id());
+        Ok(match backups.iter().rfind(is_mine) {
             Some(mine) => Found::Done(views::to_json(&views::backup_of_head(&mine.head))?),
             None => Found::NotDone,
         })

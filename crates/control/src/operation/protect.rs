@@ -8,7 +8,7 @@ use engine::postgres::inspect;
 use ops::{Found, Retry, StepPlan};
 use serde_json::Value;
 
-use super::{At, By, Part, Table, Wanted, input, step, submit, until_over};
+use super::{At, By, Part, Table, Wanted, at_once, input, step};
 use crate::catalog::SourceRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub(crate) async fn protect(daemon: &Daemon, row: &SourceRow, by: By) -> Result<
         retry: Retry::ONCE,
         ..step("register", "put the source into the catalog, and begin to receive its log")
     };
-    at_once(daemon, OperationKind::Protect, row, vec![slot, register], by).await
+    once(daemon, OperationKind::Protect, row, vec![slot, register], by).await
 }
 
 /// What is in the vault stays.
@@ -46,17 +46,12 @@ pub(crate) async fn unprotect(daemon: &Daemon, row: &SourceRow, by: By) -> Resul
         retry: Retry::ONCE,
         ..step("slot", &format!("drop the replication slot {}, so that the server keeps no log for nobody", row.slot))
     };
-    at_once(daemon, OperationKind::Unprotect, row, vec![forget, slot], by).await
+    once(daemon, OperationKind::Unprotect, row, vec![forget, slot], by).await
 }
 
-async fn at_once(daemon: &Daemon, kind: OperationKind, row: &SourceRow, steps: Vec<StepPlan>, by: By) -> Result<()> {
+async fn once(daemon: &Daemon, kind: OperationKind, row: &SourceRow, steps: Vec<StepPlan>, by: By) -> Result<()> {
     let (source, alone) = (Some(row.name.as_str()), Some(format!("protection of {}", row.name)));
-    let begun = submit(daemon, Wanted { kind, source, alone, input: input(row)?, steps }, by).await?;
-    let over = until_over(daemon, &begun.id).await?;
-    match over.error {
-        Some(error) => Err(Error::OfOperation(Box::new(error))),
-        None => Ok(()),
-    }
+    at_once(daemon, Wanted { kind, source, alone, input: input(row)?, steps }, by).await.map(drop)
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use ops::{Failure, Phase, Run, Status};
 use crate::daemon::Daemon;
 use crate::error::kind_of_code;
 
-const KINDS: [OperationKind; 10] = [
+const KINDS: [OperationKind; 16] = [
     OperationKind::Backup,
     OperationKind::Restore,
     OperationKind::Check,
@@ -17,6 +17,12 @@ const KINDS: [OperationKind; 10] = [
     OperationKind::Extract,
     OperationKind::Protect,
     OperationKind::Unprotect,
+    OperationKind::Pin,
+    OperationKind::Unpin,
+    OperationKind::Start,
+    OperationKind::Stop,
+    OperationKind::Detach,
+    OperationKind::Remove,
 ];
 
 pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
@@ -31,6 +37,12 @@ pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
         OperationKind::Extract => "extract",
         OperationKind::Protect => "protect",
         OperationKind::Unprotect => "unprotect",
+        OperationKind::Pin => "pin",
+        OperationKind::Unpin => "unpin",
+        OperationKind::Start => "start",
+        OperationKind::Stop => "stop",
+        OperationKind::Detach => "detach",
+        OperationKind::Remove => "remove",
     }
 }
 

@@ -37,6 +37,8 @@ pub struct BackupRequest {
     pub label: Option<String>,
     /// The rule of a policy that makes it.
     pub rule: Option<String>,
+    /// By which it is found again, should the answer be lost.
+    pub operation: Option<String>,
     /// Stores everything anew instead of sharing unchanged pages.
     pub full: bool,
     pub write: WriteOptions,
@@ -49,6 +51,7 @@ impl Default for BackupRequest {
         BackupRequest {
             label: None,
             rule: None,
+            operation: None,
             full: false,
             write: WriteOptions::default(),
             log_patience: Duration::from_secs(120),
@@ -85,6 +88,7 @@ pub async fn back_up(
     let commit = Commit {
         label: request.label,
         rule: request.rule,
+        operation: request.operation,
         ended: end.time,
         timeline: label.timeline,
         log_from: start.0,

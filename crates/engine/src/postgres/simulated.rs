@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,11 +17,18 @@ use super::info::{ClusterInfo, ENGINE};
 use super::lsn::Lsn;
 use super::receive::{Cluster, LogState, Phase, Receiver};
 use super::wire::{Conninfo, Host};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const END: Lsn = Lsn(0x0300_0000);
 const TAKES: Duration = Duration::from_millis(50);
 const PAGE: usize = 8192;
+
+static FAILS_PER_MILLE: AtomicU32 = AtomicU32::new(0);
+
+/// So many of a thousand backups lose their connection.
+pub fn fail_per_mille(backups: u32) {
+    FAILS_PER_MILLE.store(backups, Ordering::Relaxed);
+}
 
 pub fn is(conninfo: &Conninfo) -> bool {
     matches!(&conninfo.host, Host::Tcp { name, .. } if name == "simulated")
@@ -56,6 +64,10 @@ pub(super) async fn back_up(
     progress: Arc<Progress>,
 ) -> Result<ManifestHead> {
     tokio::time::sleep(TAKES).await;
+    if u32::from_le_bytes(vault.env().random()) % 1000 < FAILS_PER_MILLE.load(Ordering::Relaxed) {
+        let source = io::Error::from(io::ErrorKind::ConnectionReset);
+        return Err(Error::Lost { target: "simulated".into(), source });
+    }
     let writer = BackupWriter::begin(vault, cluster.source.clone(), None, request.write, progress).await?;
     let stored = tokio::task::spawn_blocking(move || {
         let mut writer = writer;
@@ -65,6 +77,7 @@ pub(super) async fn back_up(
     let commit = Commit {
         label: request.label,
         rule: request.rule,
+        operation: request.operation,
         ended: vault.env().now(),
         timeline: 1,
         log_from: END.0,

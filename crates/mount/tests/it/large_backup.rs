@@ -73,6 +73,7 @@ fn head(id: &BackupId) -> ManifestHead {
         parent: None,
         label: None,
         rule: None,
+        operation: None,
         began: Timestamp::UNIX_EPOCH,
         ended: Timestamp::UNIX_EPOCH,
         timeline: 1,

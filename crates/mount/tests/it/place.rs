@@ -101,6 +101,7 @@ async fn store(vault: &Vault, files: Files) -> BackupId {
     let commit = Commit {
         label: None,
         rule: None,
+        operation: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: 0,

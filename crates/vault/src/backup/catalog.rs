@@ -117,11 +117,25 @@ async fn last_proofs(
 
 /// Keeps a backup from expiry until the pin is removed.
 pub async fn pin(vault: &Vault, source: &SourceName, id: &BackupId, why: &str) -> Result<u64> {
-    read_manifest(vault, source, id).await?;
     let pin = u64::from_be_bytes(vault.env().random());
-    let name = Name::Pin(source.clone(), id.clone(), pin);
-    vault.put_json(Kind::Note, &name, &Pin { at: vault.env().now(), why: why.to_owned() }).await?;
+    pin_as(vault, source, id, pin, why).await?;
     Ok(pin)
+}
+
+/// The same with a pin of somebody's choice; one that is there already stays as it is.
+pub async fn pin_as(vault: &Vault, source: &SourceName, id: &BackupId, pin: u64, why: &str) -> Result<()> {
+    read_manifest(vault, source, id).await?;
+    if has_pin(vault, source, id, pin).await? {
+        return Ok(());
+    }
+    let name = Name::Pin(source.clone(), id.clone(), pin);
+    vault.put_json(Kind::Note, &name, &Pin { at: vault.env().now(), why: why.to_owned() }).await.map(drop)
+}
+
+pub async fn has_pin(vault: &Vault, source: &SourceName, id: &BackupId, pin: u64) -> Result<bool> {
+    let name = Name::Pin(source.clone(), id.clone(), pin).to_string();
+    let found: Vec<_> = vault.store().list(&name).try_collect().await?;
+    Ok(found.iter().any(|object| object.name == name))
 }
 
 /// Removes one pin; one that is gone already is fine.

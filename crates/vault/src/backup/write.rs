@@ -81,6 +81,7 @@ pub struct BackupWriter {
 pub struct Commit {
     pub label: Option<String>,
     pub rule: Option<String>,
+    pub operation: Option<String>,
     pub ended: Timestamp,
     pub timeline: u32,
     pub log_from: u64,
@@ -291,6 +292,7 @@ impl BackupWriter {
             parent: self.parent().map(BackupId::to_string),
             label: commit.label,
             rule: commit.rule,
+            operation: commit.operation,
             began: self.began,
             ended: commit.ended,
             timeline: commit.timeline,

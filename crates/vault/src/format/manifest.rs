@@ -49,6 +49,9 @@ pub struct ManifestHead {
     /// The rule of a policy that made it; none when a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// What made it, in the words of whoever asked: the id of an operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     pub began: Timestamp,
     pub ended: Timestamp,
     /// Log needed to make the files consistent: from `log_from`, through `log_to`, on `timeline`.

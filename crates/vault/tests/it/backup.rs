@@ -31,6 +31,7 @@ async fn back_up(vault: &Vault, tree: &MemoryTree, parent: Option<BackupId>) -> 
     let commit = Commit {
         label: None,
         rule: None,
+        operation: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: 0x100,

@@ -118,6 +118,7 @@ pub(crate) fn commit(vault: &Vault, log: (u64, u64)) -> Commit {
     Commit {
         label: None,
         rule: None,
+        operation: None,
         ended: vault.env().now(),
         timeline: 1,
         log_from: log.0,

@@ -134,6 +134,9 @@ fn expected(route: &Route, who: Option<(Role, Option<&str>)>) -> bool {
 #[tokio::test]
 async fn each_role_passes_exactly_where_the_table_says() {
     let house = house().await;
+    // What is done while who asks waits.
+    let daemon = house.daemon.clone();
+    tokio::spawn(async move { daemon.worker().work().await });
     let router = crate::http::router(&house.daemon);
     let mut wrong = Vec::new();
     let everyone = ROLES.iter().flat_map(|role| [None, Some("shop"), Some("other")].map(|stack| Some((*role, stack))));
