@@ -4,7 +4,13 @@
 //! The daemon is the real one, on a real catalog and vault; its servers are simulated, and its time is tokio's, put forward by hand. It
 //! is killed at any moment, its vault goes away, answers late or loses answers, its servers lose connections, its clock jumps, its
 //! catalog is locked by somebody. The last hour is calm.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program for the bench")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the bench"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
