@@ -123,6 +123,8 @@ pub struct CatalogSettings {
     pub host: Option<String>,
     /// How often its copy in the vault is made anew.
     pub copy_seconds: u64,
+    /// Operations that ended before are in the vault's copy only.
+    pub history_days: u32,
 }
 
 impl CatalogSettings {
@@ -134,7 +136,7 @@ impl CatalogSettings {
 
 impl Default for CatalogSettings {
     fn default() -> CatalogSettings {
-        CatalogSettings { url: None, host: None, copy_seconds: 300 }
+        CatalogSettings { url: None, host: None, copy_seconds: 300, history_days: 90 }
     }
 }
 
@@ -261,6 +263,7 @@ impl Config {
             ((1..=1024).contains(&config.limits.backups), "limits.backups must be 1 to 1024"),
             ((1..=1024).contains(&config.limits.drills), "limits.drills must be 1 to 1024"),
             ((1..=86_400).contains(&config.catalog.copy_seconds), "catalog.copy_seconds must be 1 to 86400"),
+            ((1..=36_500).contains(&config.catalog.history_days), "catalog.history_days must be 1 to 36500"),
             ((10..=60_000).contains(&config.log.interval_ms), "log.interval_ms must be 10 to 60000"),
             ((1..=1440).contains(&config.sessions.idle_minutes), "sessions.idle_minutes must be 1 to 1440"),
             ((1..=720).contains(&config.sessions.hours), "sessions.hours must be 1 to 720"),

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ops::db::{Pick, Rows};
-use ops::{Db, SqlStore, read};
+use ops::{Db, SqlStore, Store, read};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vault::Vault;
@@ -74,6 +74,7 @@ async fn copy(daemon: &Daemon) -> Result<()> {
     picks.extend(runs(&format!("ended IS NULL OR ended > {copied}")));
     let rows = daemon.catalog.db.dump(&picks).await?;
     put(&daemon.vault, CatalogPart::State, &head, &rows).await?;
+    forget_old_runs(daemon, copied).await?;
     forget_old_states(&daemon.vault).await
 }
 
@@ -125,6 +126,18 @@ async fn put(vault: &Vault, part: CatalogPart, head: &Head, rows: &Rows) -> Resu
     let frames: Vec<(Class, &[u8])> = frames.iter().map(|(class, bytes)| (*class, bytes.as_slice())).collect();
     let micros = u64::try_from(head.made.as_microsecond()).unwrap_or_default();
     vault.put_sealed(Kind::Report, &Name::Catalog { micros, part }, &frames, 3).await?;
+    Ok(())
+}
+
+/// What ended long ago and is in the vault's history. There it stays.
+async fn forget_old_runs(daemon: &Daemon, copied: i64) -> Result<()> {
+    let kept = SignedDuration::from_hours(24 * i64::from(daemon.config.catalog.history_days));
+    let old = (daemon.host.env.now() - kept).as_microsecond();
+    let before = Timestamp::from_microsecond(old.min(copied)).unwrap_or_default();
+    let forgotten = daemon.runs.forget(before).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "old operations are in the vault's history only");
+    }
     Ok(())
 }
 
@@ -191,3 +204,6 @@ async fn get(vault: &Vault, name: &Name) -> Result<(Head, Rows)> {
     let head = head.ok_or_else(|| vault::Error::malformed(name.to_string(), "it has no head"))?;
     Ok((head, rows))
 }
+
+#[cfg(test)]
+mod tests;

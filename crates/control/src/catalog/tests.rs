@@ -3,7 +3,7 @@
 use super::*;
 
 #[derive(Debug)]
-struct Epoch;
+pub(super) struct Epoch;
 
 impl ops::Clock for Epoch {
     fn now(&self) -> jiff::Timestamp {
