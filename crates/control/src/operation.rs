@@ -47,6 +47,8 @@ pub(crate) use view::{kind_name, view};
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Operations shown in a list when nobody says how many.
 const LISTED: u32 = 200;
+/// However many somebody says.
+const LISTED_MAX: u32 = 1000;
 
 /// A kind of operation: its steps by name, with what does them.
 pub(crate) struct Table {
@@ -359,6 +361,27 @@ pub(crate) async fn list(daemon: &Daemon, filter: Filter) -> Result<Vec<api::Ope
     let limit = if filter.limit == 0 { LISTED } else { filter.limit };
     let runs = daemon.runs.list(&Filter { limit, ..filter }).await?;
     Ok(runs.iter().map(|run| view(daemon, run)).collect())
+}
+
+/// The same of those that somebody may see: a page is as full as there are such.
+pub(crate) async fn list_seen(
+    daemon: &Daemon,
+    mut filter: Filter,
+    may_see: impl Fn(&api::Operation) -> bool,
+) -> Result<Vec<api::Operation>> {
+    filter.limit = if filter.limit == 0 { LISTED } else { filter.limit.min(LISTED_MAX) };
+    let limit = filter.limit as usize;
+    let mut found = Vec::new();
+    loop {
+        let page = list(daemon, filter.clone()).await?;
+        let last = page.last().filter(|_| page.len() == limit).map(|last| last.id.clone());
+        found.extend(page.into_iter().filter(&may_see));
+        found.truncate(limit);
+        match last {
+            Some(last) if found.len() < limit => filter.before = Some(place_of(daemon, &last).await?),
+            _ => return Ok(found),
+        }
+    }
 }
 
 /// Does it while who asks waits. What it came to, or its error.

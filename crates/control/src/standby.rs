@@ -1,7 +1,6 @@
 //! Which daemon serves where several share a catalog on PostgreSQL. The others stand by: each says who serves, and takes over when that
 //! one leaves, or has not been heard of for as long as its lease lasts.
 
-use std::convert::Infallible;
 use std::fs::File;
 use std::future::Future;
 use std::path::Path;
@@ -13,6 +12,7 @@ use engine::postgres::wire::{self, Conninfo};
 use ops::{Candidate, Db, Leader};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::daemon::CatalogClock;
@@ -25,15 +25,41 @@ use crate::secret::{SecretRef, is_reference};
 /// How long the catalog believes in who leads without hearing of it.
 const TTL: Duration = Duration::from_secs(6);
 /// Who could not renew for so long gives up before another may begin.
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(4);
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The right to serve: the data folder's lock, and the lead where the catalog is shared.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) db: Db,
-    leader: Option<Leader>,
+    lead: Option<Lead>,
     _lock: File,
+}
+
+/// The lead, renewed from the moment it was taken, whatever else takes its time.
+#[derive(Debug)]
+struct Lead {
+    leader: Leader,
+    keeping: JoinHandle<()>,
+    lost: watch::Receiver<bool>,
+}
+
+impl Lead {
+    fn begin(leader: Leader) -> Lead {
+        let (losing, lost) = watch::channel(false);
+        let kept = leader.clone();
+        let keeping = tokio::spawn(async move {
+            keep(&kept).await;
+            losing.send_replace(true);
+        });
+        Lead { leader, keeping, lost }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.keeping.abort();
+    }
 }
 
 /// Waits until it is this one's turn. Nothing when it shall end before.
@@ -46,14 +72,14 @@ pub(crate) async fn take(
     let lock = lock(&config.data_folder)?;
     let Some(url) = &config.catalog.url else {
         let db = Db::sqlite(&config.data_folder.join("catalog.db"), Arc::new(CatalogClock(host.env.clone()))).await?;
-        return Ok(Some(Seat { db, leader: None, _lock: lock }));
+        return Ok(Some(Seat { db, lead: None, _lock: lock }));
     };
     let options = options(&address(url, host).await?, host)?;
     let name = format!("{} (process {})", place(config, host), std::process::id());
     let candidate = Candidate::new(options, &name, TTL).await?;
-    let Some(leader) = wait(&candidate, config, shutdown).await? else { return Ok(None) };
+    let Some(lead) = wait(&candidate, config, shutdown).await? else { return Ok(None) };
     tracing::info!("this daemon leads");
-    Ok(Some(Seat { db: leader.db().await?, leader: Some(leader), _lock: lock }))
+    Ok(Some(Seat { db: lead.leader.db().await?, lead: Some(lead), _lock: lock }))
 }
 
 /// As far as the catalog knows; nobody yet when it is empty.
@@ -102,15 +128,15 @@ async fn wait(
     candidate: &Candidate,
     config: &Config,
     shutdown: &mut (impl Future<Output = ()> + Unpin),
-) -> Result<Option<Leader>> {
+) -> Result<Option<Lead>> {
     if let Some(leader) = candidate.stand().await? {
-        return Ok(Some(leader));
+        return Ok(Some(Lead::begin(leader)));
     }
     let (serving, known) = watch::channel(candidate.who().await?);
     tracing::info!(serves = *serving.borrow(), "this daemon stands by");
     let door = http::stand_by(config, known)?;
     let led = tokio::select! {
-        leader = win(candidate, serving) => Some(leader),
+        leader = win(candidate, serving) => Some(Lead::begin(leader)),
         () = shutdown => None,
     };
     door.close().await;
@@ -140,49 +166,49 @@ pub(crate) fn place(config: &Config, host: &Host) -> String {
 
 impl Seat {
     pub(crate) fn is_shared(&self) -> bool {
-        self.leader.is_some()
+        self.lead.is_some()
     }
 
     /// Nobody else may write from here on. When all tables are there.
     pub(crate) async fn fence(&self) -> Result<()> {
-        match &self.leader {
-            Some(leader) => Ok(leader.fence().await?),
+        match &self.lead {
+            Some(lead) => Ok(lead.leader.fence().await?),
             None => Ok(()),
         }
     }
 
     /// Returns when it is lost; where it cannot be, never.
     pub(crate) async fn lost(&self) -> Error {
-        match &self.leader {
-            Some(leader) => keep(leader).await,
-            None => match std::future::pending::<Infallible>().await {},
+        let Some(lead) = &self.lead else { return std::future::pending().await };
+        match lead.lost.clone().wait_for(|lost| *lost).await {
+            Ok(_) => Error::Deposed,
+            // It was left in order.
+            Err(_) => std::future::pending().await,
         }
     }
 
     /// The next one needs not wait.
     pub(crate) async fn leave(&self) {
-        if let Some(leader) = &self.leader
-            && let Err(error) = leader.leave().await
-        {
+        let Some(lead) = &self.lead else { return };
+        lead.keeping.abort();
+        if let Err(error) = lead.leader.leave().await {
             tracing::warn!(%error, "the lead runs out by itself");
         }
     }
 }
 
-async fn keep(leader: &Leader) -> Error {
+/// Renews the lead; returns when it is another's, or might be.
+async fn keep(leader: &Leader) {
     let every = leader.ttl() / 6;
     let mut renewed = tokio::time::Instant::now();
-    loop {
+    while renewed.elapsed() < GIVEN_UP_AFTER {
         tokio::time::sleep(every).await;
         let begun = tokio::time::Instant::now();
         match tokio::time::timeout(every, leader.renew()).await {
             Ok(Ok(true)) => renewed = begun,
-            Ok(Ok(false)) => return Error::Deposed,
+            Ok(Ok(false)) => return,
             Ok(Err(error)) => tracing::error!(%error, "the lead could not be renewed"),
             Err(_) => tracing::error!("the catalog does not answer in time, and the lead could not be renewed"),
-        }
-        if renewed.elapsed() > GIVEN_UP_AFTER {
-            return Error::Deposed;
         }
     }
 }

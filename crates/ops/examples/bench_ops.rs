@@ -1,10 +1,5 @@
-//! What `bench/control.py` measures of durable operations.
-//!
-//! ```text
-//!   bench_ops steps CATALOG.db COUNT       one run of so many empty steps on SQLite; prints milliseconds a step
-//!   bench_ops submit URL FIRST RUNS STEPS      asks for runs on a PostgreSQL catalog
-//!   bench_ops work URL NAME                works until it is killed; each step leaves a row in the table `effect`
-//! ```
+//! What `bench/control.py` measures of durable operations: `bench_ops steps CATALOG.db COUNT`, one run of so many empty steps on SQLite.
+//! Prints milliseconds a step.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_macros,
@@ -20,11 +15,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ops::{
-    Clock, Db, Event, Failure, Found, Head, Kind, Plan, Registry, Retry, SqlStore, Step, StepPlan, Store, Work, Worker,
+    Clock, Db, Event, Failure, Head, Kind, Plan, Registry, Retry, SqlStore, Step, StepPlan, Store, Work, Worker,
     WorkerSettings,
 };
 use serde_json::Value;
-use sqlx::PgPool;
 
 #[derive(Debug)]
 struct SystemClock;
@@ -45,42 +39,12 @@ impl Step for Nothing {
     }
 }
 
-/// Leaves a row, and takes a while for it.
-#[derive(Debug)]
-struct Effect(PgPool);
-
-impl Effect {
-    fn broken(error: &sqlx::Error) -> Failure {
-        Failure::clean("RK-0000", error.to_string(), "").retryable().unknown()
-    }
-}
-
-#[async_trait]
-impl Step for Effect {
-    async fn act(&self, work: &Work) -> Result<Value, Failure> {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let step = i32::try_from(work.step).unwrap_or_default();
-        let put = sqlx::query("INSERT INTO effect (run, step) VALUES ($1, $2)").bind(&work.run.head.id).bind(step);
-        put.execute(&self.0).await.map_err(|error| Effect::broken(&error))?;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        Ok(Value::Null)
-    }
-
-    async fn look(&self, work: &Work) -> Result<Found, Failure> {
-        let step = i32::try_from(work.step).unwrap_or_default();
-        let count = sqlx::query_scalar("SELECT count(*) FROM effect WHERE run = $1 AND step = $2");
-        let count: i64 =
-            count.bind(&work.run.head.id).bind(step).fetch_one(&self.0).await.map_err(|e| Effect::broken(&e))?;
-        Ok(if count > 0 { Found::Done(Value::Null) } else { Found::NotDone })
-    }
-}
-
 fn head(id: String, steps: usize, created: Timestamp) -> Head {
     let step = StepPlan {
         name: "do".into(),
         what: "does it".into(),
         undo: None,
-        retry: Retry { attempts: 1000, ..Retry::USUAL },
+        retry: Retry::USUAL,
         about_ms: None,
         timeout_ms: None,
     };
@@ -114,32 +78,11 @@ async fn steps(path: &Path, count: usize) -> Result<(), Box<dyn std::error::Erro
     Ok(())
 }
 
-async fn shared(url: &str) -> Result<(SqlStore, PgPool), Box<dyn std::error::Error>> {
-    let pool = PgPool::connect(url).await?;
-    sqlx::query("CREATE TABLE IF NOT EXISTS effect (run text, step int)").execute(&pool).await.ok();
-    Ok((SqlStore::open(Db::postgres(url).await?).await?, pool))
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["steps", path, count] => steps(Path::new(path), count.parse()?).await,
-        ["submit", url, first, runs, count] => {
-            let (store, _) = shared(url).await?;
-            let first: usize = first.parse()?;
-            for number in first..first + runs.parse::<usize>()? {
-                let id = format!("run-{number}");
-                store.add(&head(id.clone(), count.parse()?, store.now().await?), None).await?;
-                store.ask(&id, &Event::Submitted { by: "bench".into() }).await?;
-            }
-            Ok(())
-        }
-        ["work", url, name] => {
-            let (store, pool) = shared(url).await?;
-            worker(store, Arc::new(Effect(pool)), name.to_owned(), Duration::from_secs(5)).work().await;
-            Ok(())
-        }
-        _ => Err("bench_ops steps|submit|work …".into()),
+        _ => Err("bench_ops steps CATALOG.db COUNT".into()),
     }
 }

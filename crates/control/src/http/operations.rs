@@ -48,9 +48,7 @@ pub(super) async fn list(
         None => None,
     };
     let filter = Filter { kind, subject, unfinished, before, limit, ..Filter::default() };
-    let mut found = operation::list(&daemon, filter).await?;
-    found.retain(|operation| seen.source(operation.source.as_deref()));
-    Ok(Json(found))
+    operation::list_seen(&daemon, filter, |operation| seen.source(operation.source.as_deref())).await.map(Json)
 }
 
 pub(super) async fn show(State(daemon): State<Daemon>, Path(id): Path<String>) -> Result<Json<Operation>> {

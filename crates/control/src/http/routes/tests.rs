@@ -199,6 +199,31 @@ async fn what_may_not_be_seen_is_not_listed() {
 }
 
 #[tokio::test]
+async fn a_page_is_full_of_what_may_be_seen() {
+    let house = house().await;
+    for id in ["a", "b", "c"] {
+        let plan = Plan { input: Value::Null, steps: Vec::new(), approvals: 0 };
+        let text = |text: &str| text.to_owned();
+        let (kind, subject, asked_by) = (text("backup"), Some(text("things")), text("test"));
+        let (why, created) = (String::new(), house.daemon.host.env.now());
+        let head = Head { id: text(id), kind, subject, lane: None, place: None, asked_by, why, plan, created };
+        house.daemon.runs.add(&head, None).await.unwrap();
+    }
+    let service = TowerToHyperService::new(crate::http::router(&house.daemon));
+    let listed = async |stack: Option<&str>| {
+        let token = token(&house, Role::Viewer, stack).await;
+        let request =
+            Request::builder().uri("/api/v1/operations?limit=2").header("authorization", format!("Bearer {token}"));
+        let answer = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
+        let found: Vec<Value> = serde_json::from_slice(&body).unwrap();
+        found.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None).await, ["c", "b"]);
+    assert_eq!(listed(Some("shop")).await, [OPERATION], "behind three that are not seen");
+}
+
+#[tokio::test]
 async fn what_is_not_there_or_too_large_is_said_in_the_one_shape() {
     let house = house().await;
     let service = TowerToHyperService::new(crate::http::router(&house.daemon));
