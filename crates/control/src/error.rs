@@ -28,6 +28,7 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3046", Kind::Refused, "something has been changed since whoever asks has looked at it"),
     code("RK-3047", Kind::Unavailable, "another daemon serves the catalog that this one shares"),
     code("RK-3048", Kind::Refused, "the instance is on another host"),
+    code("RK-3049", Kind::Unavailable, "the database of a shared catalog does not answer, or not to us"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
@@ -95,6 +96,8 @@ pub enum Error {
     Changed(String),
     #[error("this daemon stands by: {0} serves")]
     StandsBy(String),
+    #[error("the shared catalog cannot be used")]
+    CatalogAway(#[source] sqlx::Error),
     #[error("another daemon serves the catalog now, or this one could not hold it")]
     Deposed,
     #[error("{name} is on host {host}, and this is {here}")]
@@ -151,6 +154,7 @@ impl Error {
             Error::Changed(_) => "RK-3046",
             Error::StandsBy(_) | Error::Deposed => "RK-3047",
             Error::Elsewhere { .. } => "RK-3048",
+            Error::CatalogAway(_) => "RK-3049",
             Error::Secret { .. } => "RK-3060",
             Error::NotSignedIn => "RK-3070",
             Error::Forbidden(_) => "RK-3071",
@@ -206,6 +210,9 @@ impl Error {
             Error::There(_) => "nothing is overwritten: name other places, or move it away".into(),
             Error::CatalogFails(_) => "it goes on by itself when the disk of the data folder can write again".into(),
             Error::StandsBy(_) => "ask the daemon there; when it ends, this one takes over".into(),
+            Error::CatalogAway(_) => {
+                "is its server up, does its database exist, and is catalog.url right? `rekindle doctor` looks again".into()
+            }
             Error::Deposed => "its supervisor starts it again, and it stands by".into(),
             Error::Elsewhere { host, .. } => format!("it can be used when the daemon on {host} leads"),
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),

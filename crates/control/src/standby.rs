@@ -76,7 +76,7 @@ pub(crate) async fn take(
     };
     let options = options(&address(url, host).await?, host)?;
     let name = format!("{} (process {})", place(config, host), std::process::id());
-    let candidate = Candidate::new(options, &name, TTL).await?;
+    let candidate = Candidate::new(options, &name, TTL).await.map_err(Error::CatalogAway)?;
     let Some(lead) = wait(&candidate, config, shutdown).await? else { return Ok(None) };
     tracing::info!("this daemon leads");
     Ok(Some(Seat { db: lead.leader.db().await?, lead: Some(lead), _lock: lock }))
@@ -85,7 +85,8 @@ pub(crate) async fn take(
 /// As far as the catalog knows; nobody yet when it is empty.
 pub(crate) async fn who_leads(url: &str, host: &Host) -> Result<String> {
     let options = options(&address(url, host).await?, host)?;
-    Ok(Candidate::new(options, "", TTL).await?.who().await?)
+    let candidate = Candidate::new(options, "", TTL).await.map_err(Error::CatalogAway)?;
+    candidate.who().await.map_err(Error::CatalogAway)
 }
 
 async fn address(url: &str, host: &Host) -> Result<String> {
@@ -180,11 +181,9 @@ impl Seat {
     /// Returns when it is lost; where it cannot be, never.
     pub(crate) async fn lost(&self) -> Error {
         let Some(lead) = &self.lead else { return std::future::pending().await };
-        match lead.lost.clone().wait_for(|lost| *lost).await {
-            Ok(_) => Error::Deposed,
-            // It was left in order.
-            Err(_) => std::future::pending().await,
-        }
+        let is_lost = lead.lost.clone().wait_for(|lost| *lost).await.is_ok();
+        // Or it was left in order.
+        if is_lost { Error::Deposed } else { std::future::pending().await }
     }
 
     /// The next one needs not wait.

@@ -31,7 +31,7 @@ mod keep;
 mod log;
 mod sweep;
 
-pub use apply::{apply, expired_at};
+pub use apply::{apply, apply_without_sweep, expired_at};
 
 /// What to keep. Counts are of hours, days … that have a backup: the last backup of each is kept.
 #[derive(Debug, Clone)]

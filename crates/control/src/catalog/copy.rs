@@ -91,8 +91,7 @@ fn runs(condition: &str) -> [Pick; 3] {
 
 /// Returns until when, in microseconds, what ended is copied.
 async fn copy_history(daemon: &Daemon) -> Result<i64> {
-    let timers = daemon.catalog.timers().await?;
-    let mut copied = timers.iter().find(|(name, _)| name == TIMER).map_or(0, |(_, until)| until.as_microsecond());
+    let mut copied = daemon.catalog.timer(TIMER).await?.map_or(0, Timestamp::as_microsecond);
     loop {
         let now = daemon.host.env.now();
         let settled = now.as_microsecond().saturating_sub(SETTLED_MICROS);

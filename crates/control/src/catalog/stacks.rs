@@ -57,6 +57,13 @@ impl Catalog {
         Ok(rows.into_iter().filter_map(|(name, slot)| Some((name, slot.parse().ok()?))).collect())
     }
 
+    pub(crate) async fn timer(&self, name: &str) -> Result<Option<Timestamp>> {
+        const ONE: &str = "SELECT slot FROM timer WHERE name = $1";
+        let slot: Option<String> =
+            read!(&self.db, pool => sqlx::query_scalar(ONE).bind(name).fetch_optional(pool).await?);
+        Ok(slot.and_then(|slot| slot.parse().ok()))
+    }
+
     pub(crate) async fn set_timer(&self, name: &str, slot: Timestamp) -> Result<()> {
         const PUT: &str = "INSERT INTO timer (name, slot) VALUES ($1, $2) \
                            ON CONFLICT (name) DO UPDATE SET slot = excluded.slot";

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use vault::backup::catalog::BackupInfo;
-use vault::expire::{KeepRules, apply, plan, plan_by};
+use vault::expire::{KeepRules, apply, apply_without_sweep, plan, plan_by};
 use vault::names::SourceName;
 
 use super::{At, By, Part, Table, Wanted, input, step, submit};
@@ -17,6 +17,10 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::policy::retain::{self, Kept};
 use crate::stacks;
+
+/// The timer of the last sweep of the vault.
+const SWEEP: &str = "sweep";
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn table() -> Table {
     Table { kind: OperationKind::Expire, parts: vec![("expire", Arc::new(ExpireIt)), ("retain", Arc::new(Retain))] }
@@ -61,8 +65,21 @@ pub(super) async fn by_policy(at: &At, name: &str) -> Result<Value> {
     if plan.expired().next().is_some() {
         plan.to_string().lines().for_each(|line| at.work.say(line.trim_end()));
     }
-    let applied = apply(&daemon.vault, &plan, at.watch.progress.clone()).await?;
+    let applied = match sweep_is_due(daemon).await? {
+        true => {
+            let applied = apply(&daemon.vault, &plan, at.watch.progress.clone()).await?;
+            daemon.catalog.set_timer(SWEEP, now).await?;
+            applied
+        }
+        false => apply_without_sweep(&daemon.vault, &plan, at.watch.progress.clone()).await?,
+    };
     Ok(serde_json::json!({ "plan": plan, "applied": applied }))
+}
+
+/// A sweep reads the manifests of all sources, so it is not done behind each backup of each.
+async fn sweep_is_due(daemon: &Daemon) -> Result<bool> {
+    let (last, now) = (daemon.catalog.timer(SWEEP).await?, daemon.host.env.now());
+    Ok(last.is_none_or(|last| now.duration_since(last) >= SWEEP_EVERY || last > now))
 }
 
 fn kept(backup: &BackupInfo) -> Kept {

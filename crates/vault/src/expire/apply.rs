@@ -41,6 +41,15 @@ pub async fn expired_at(vault: &Vault, source: &SourceName, wanted: &str) -> Res
 
 /// `Error::MustStay` when something in the plan has become a backup that must stay: nothing was changed then.
 pub async fn apply(vault: &Vault, plan: &ExpiryPlan, progress: Arc<Progress>) -> Result<Applied> {
+    carry_out(vault, plan, true, progress).await
+}
+
+/// The same, but packs that nothing needs any more are left to the next sweep, which looks at the backups of all sources.
+pub async fn apply_without_sweep(vault: &Vault, plan: &ExpiryPlan, progress: Arc<Progress>) -> Result<Applied> {
+    carry_out(vault, plan, false, progress).await
+}
+
+async fn carry_out(vault: &Vault, plan: &ExpiryPlan, sweeps: bool, progress: Arc<Progress>) -> Result<Applied> {
     let source: SourceName = plan.source.parse()?;
     let mut deleter = Deleter { vault, progress, applied: Applied::default() };
     for backup in still_to_go(vault, &source, plan).await? {
@@ -52,7 +61,9 @@ pub async fn apply(vault: &Vault, plan: &ExpiryPlan, progress: Arc<Progress>) ->
             delete_proofs(&mut deleter, &source, &backup).await?;
         }
     }
-    sweep::sweep(&mut deleter, plan.grace).await?;
+    if sweeps {
+        sweep::sweep(&mut deleter, plan.grace).await?;
+    }
     // What is left, whatever was planned: the store may have kept a manifest.
     let kept = catalog::backups(vault, &source).await?;
     log::trim(&mut deleter, &source, log_before(kept.iter()), plan.grace).await?;

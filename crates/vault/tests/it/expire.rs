@@ -9,7 +9,7 @@ use vault::backup::catalog::{self, Proof};
 use vault::backup::read::BackupReader;
 use vault::backup::write::{BackupWriter, WriteOptions};
 use vault::check::{CheckOptions, CheckReport, Percent, check};
-use vault::expire::{Applied, ExpiryPlan, KeepRules, apply, plan};
+use vault::expire::{Applied, ExpiryPlan, KeepRules, apply, apply_without_sweep, plan};
 use vault::names::BackupId;
 use vault::store::fault::FaultStore;
 use vault::{Result, Vault};
@@ -299,4 +299,21 @@ async fn a_sparse_pack_is_left_behind() {
     let gone = house.expire(&rules).await.unwrap();
     assert!(gone.packs_deleted >= old.len() as u64, "{gone:?}");
     house.assert_sound("afterwards").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packs_may_be_left_to_the_next_sweep() {
+    let mut house = House::new().await;
+    house.days(4).await;
+    house.expire(&last(1)).await.unwrap();
+    house.clock.advance(DAY * 8);
+    house.days(1).await;
+    let rules = last(1);
+    let left = apply_without_sweep(&house.vault, &house.plan(&rules).await, Arc::default()).await.unwrap();
+    assert_eq!((left.expired.len(), left.packs_deleted, left.tombstones_deleted), (1, 0, 0), "{left:?}");
+    house.assert_sound("before the sweep").await;
+    let swept = house.expire(&rules).await.unwrap();
+    assert!(swept.packs_deleted > 0, "{swept:?}");
+    assert_eq!(swept.tombstones_deleted, 3);
+    house.assert_sound("after it").await;
 }
