@@ -258,7 +258,8 @@ def control_schema(_):
                                "--exclude-path-regex", "/events$",
                                # It would end the token that it asks with.
                                "--exclude-operation-id", "delete_tokens_id", "--max-examples", "50", "--seed", "7", "--request-timeout", "20"],
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                              # It keeps what it found in the folder where it runs.
+                              cwd=OUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     (OUT / "schemathesis.log").write_text(done.stdout)
     found = re.search(r"(\d+) (?:unique )?failures?", done.stdout)
     wrong = int(found[1]) if found else done.returncode

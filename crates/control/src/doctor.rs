@@ -118,8 +118,8 @@ async fn catalog(config: &Config, host: &Host) -> Option<FindingView> {
     let late = || crate::Error::Ask(format!("no answer within {} s", PATIENCE.as_secs()));
     let asked = tokio::time::timeout(PATIENCE, standby::who_leads(url, host)).await;
     Some(match asked.unwrap_or_else(|_| Err(late())) {
-        Ok(leader) if leader.is_empty() => fine("the shared catalog answers; no daemon has used it yet".to_owned()),
-        Ok(leader) => fine(format!("the shared catalog answers; {leader} leads, or did last")),
+        Ok(None) => fine("the shared catalog answers; no daemon has used it yet".to_owned()),
+        Ok(Some(leader)) => fine(format!("the shared catalog answers; {leader} leads, or did last")),
         Err(error) => of_error("the shared catalog cannot be used", &error),
     })
 }

@@ -17,35 +17,7 @@ pub struct Host {
     pub program: PathBuf,
     pub variables: BTreeMap<String, String>,
     #[cfg(feature = "simulated")]
-    pub store_wrap: Option<StoreWrap>,
-}
-
-/// Put round every store that is opened, to break it.
-#[cfg(feature = "simulated")]
-#[derive(Clone)]
-pub struct StoreWrap(std::sync::Arc<Wrap>);
-
-#[cfg(feature = "simulated")]
-type Wrap = dyn Fn(vault::store::SharedStore) -> vault::store::SharedStore + Send + Sync;
-
-#[cfg(feature = "simulated")]
-impl StoreWrap {
-    pub fn new(
-        wrap: impl Fn(vault::store::SharedStore) -> vault::store::SharedStore + Send + Sync + 'static,
-    ) -> StoreWrap {
-        StoreWrap(std::sync::Arc::new(wrap))
-    }
-
-    pub(crate) fn wrap(&self, store: vault::store::SharedStore) -> vault::store::SharedStore {
-        (self.0)(store)
-    }
-}
-
-#[cfg(feature = "simulated")]
-impl std::fmt::Debug for StoreWrap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StoreWrap")
-    }
+    pub store_wrap: Option<crate::open::StoreWrap>,
 }
 
 impl Host {

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use ops::{Head, Plan, Store};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::config::{Config, S3Ask};
@@ -35,5 +38,21 @@ impl House {
         let seat = standby::take(&config, &host, &mut std::future::pending()).await.unwrap().unwrap();
         let daemon = Daemon::start(config, host, seat).await.unwrap();
         House { daemon, folder }
+    }
+
+    /// Puts an operation of no steps into the catalog.
+    pub(crate) async fn add_run(&self, id: &str, source: &str, created: Timestamp) {
+        let head = Head {
+            id: id.to_owned(),
+            kind: "backup".to_owned(),
+            subject: Some(source.to_owned()),
+            lane: None,
+            place: None,
+            asked_by: "test".to_owned(),
+            why: String::new(),
+            plan: Plan { input: Value::Null, steps: Vec::new(), approvals: 0 },
+            created,
+        };
+        self.daemon.runs.add(&head, None).await.unwrap();
     }
 }

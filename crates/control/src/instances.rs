@@ -309,22 +309,20 @@ pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
     forget(daemon, &row).await
 }
 
-pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<InstanceView> {
+pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<()> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
     ready(&row)?.start(&daemon.host.program).await?;
     // Whoever starts it has seen what it had.
     row.trouble = None;
-    set_phase(daemon, &mut row, InstancePhase::Open).await?;
-    view::one(daemon, name).await
+    set_phase(daemon, &mut row, InstancePhase::Open).await
 }
 
-pub(crate) async fn stop(daemon: &Daemon, name: &str) -> Result<InstanceView> {
+pub(crate) async fn stop(daemon: &Daemon, name: &str) -> Result<()> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
     // From here on `watch` does not start it again.
     set_phase(daemon, &mut row, InstancePhase::Stopped).await?;
-    opened.stop().await?;
-    view::one(daemon, name).await
+    Ok(opened.stop().await?)
 }
 
 /// Back to the moment at which it was opened; what was written since is gone.

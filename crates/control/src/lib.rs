@@ -38,12 +38,12 @@ pub use daemon::serve;
 pub use doctor::doctor;
 pub use error::{Error, Result, error_table};
 pub use host::Host;
-#[cfg(feature = "simulated")]
-pub use host::StoreWrap;
 pub use http::{openapi, roles_table};
 pub use init::{InitAsk, InitDone, init};
 pub use keys::{KeyLockAsk, KeySlotView, dump, key_add, key_list, key_remove, key_test};
 pub use mount_process::mount_serve;
+#[cfg(feature = "simulated")]
+pub use open::StoreWrap;
 pub use open::{UnlockAsk, VaultAsk, vault_ask_from_config};
 pub use operation::Watch;
 pub use recover::{RecoverAsk, recover, recover_plan};

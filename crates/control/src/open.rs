@@ -1,6 +1,8 @@
 //! Opens stores and vaults from what people say: a location, S3 settings, a way to unlock.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "simulated")]
+use std::sync::Arc;
 
 use vault::Vault;
 use vault::keys::Unlock;
@@ -96,4 +98,30 @@ pub(crate) fn unlock(ask: &UnlockAsk) -> Result<Unlock> {
 pub(crate) async fn open_vault(ask: &VaultAsk, host: &Host) -> Result<Vault> {
     let store = open_store(&ask.vault, &ask.s3, host)?;
     Ok(Vault::open(store, &unlock(&ask.unlock)?, &host.env).await?)
+}
+
+/// Put round every store that is opened, to break it.
+#[cfg(feature = "simulated")]
+#[derive(Clone)]
+pub struct StoreWrap(Arc<Wrap>);
+
+#[cfg(feature = "simulated")]
+type Wrap = dyn Fn(SharedStore) -> SharedStore + Send + Sync;
+
+#[cfg(feature = "simulated")]
+impl StoreWrap {
+    pub fn new(wrap: impl Fn(SharedStore) -> SharedStore + Send + Sync + 'static) -> StoreWrap {
+        StoreWrap(Arc::new(wrap))
+    }
+
+    fn wrap(&self, store: SharedStore) -> SharedStore {
+        (self.0)(store)
+    }
+}
+
+#[cfg(feature = "simulated")]
+impl std::fmt::Debug for StoreWrap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoreWrap")
+    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use api::OperationKind;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ops::store::LISTED_MAX;
 use ops::{
     Event, Failure, Filter, Found, Head, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store, Work,
 };
@@ -47,8 +48,6 @@ pub(crate) use view::{kind_name, view};
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Operations shown in a list when nobody says how many.
 const LISTED: u32 = 200;
-/// However many somebody says.
-const LISTED_MAX: u32 = 1000;
 
 /// A kind of operation: its steps by name, with what does them.
 pub(crate) struct Table {

@@ -23,9 +23,9 @@ use crate::init::make_folder;
 use crate::secret::{SecretRef, is_reference};
 
 /// How long the catalog believes in who leads without hearing of it.
-const TTL: Duration = Duration::from_secs(6);
+const TTL: Duration = Duration::from_secs(10);
 /// Who could not renew for so long gives up before another may begin.
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(6);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The right to serve: the data folder's lock, and the lead where the catalog is shared.
@@ -82,11 +82,10 @@ pub(crate) async fn take(
     Ok(Some(Seat { db: lead.leader.db().await?, lead: Some(lead), _lock: lock }))
 }
 
-/// As far as the catalog knows; nobody yet when it is empty.
-pub(crate) async fn who_leads(url: &str, host: &Host) -> Result<String> {
+/// As far as the catalog knows. Only looks.
+pub(crate) async fn who_leads(url: &str, host: &Host) -> Result<Option<String>> {
     let options = options(&address(url, host).await?, host)?;
-    let candidate = Candidate::new(options, "", TTL).await.map_err(Error::CatalogAway)?;
-    candidate.who().await.map_err(Error::CatalogAway)
+    ops::leader::who(options, TTL).await.map_err(Error::CatalogAway)
 }
 
 async fn address(url: &str, host: &Host) -> Result<String> {

@@ -14,9 +14,6 @@ use sqlx::raw_sql;
 
 use crate::db::{Db, ours};
 
-/// What the catalog's server says to who does not lead any more.
-pub const DEPOSED: &str = "RK001";
-
 /// Two that come first at the same time must not make it both.
 const MAKE: &str = "BEGIN; SELECT pg_advisory_xact_lock(7311530110467894901); \
     CREATE TABLE IF NOT EXISTS leader (epoch BIGINT PRIMARY KEY, name TEXT NOT NULL, until TIMESTAMPTZ NOT NULL); \
@@ -61,7 +58,7 @@ pub struct Leader {
 impl Candidate {
     pub async fn new(options: PgConnectOptions, name: &str, ttl: Duration) -> sqlx::Result<Candidate> {
         let options = ours(options);
-        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ttl).connect_with(options.clone()).await?;
+        let pool = pool(options.clone(), ttl).await?;
         raw_sql(MAKE).execute(&pool).await?;
         Ok(Candidate { pool, options, name: name.to_owned(), ttl })
     }
@@ -80,6 +77,23 @@ impl Candidate {
     fn ttl_ms(&self) -> f64 {
         self.ttl.as_secs_f64() * 1000.0
     }
+}
+
+/// Who leads, or did last; nobody where nobody ever did. Only looks.
+pub async fn who(options: PgConnectOptions, patience: Duration) -> sqlx::Result<Option<String>> {
+    const UNDEFINED_TABLE: &str = "42P01";
+    let pool = pool(ours(options), patience).await?;
+    match sqlx::query_scalar(WHO).fetch_one(&pool).await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => Ok(None),
+        found => found.map(|name: String| Some(name).filter(|name| !name.is_empty())),
+    }
+}
+
+/// Nothing here waits for a disk: the lead is only worth something together with what is written under it, and that flushes the log of
+/// the catalog's server through the taking of the lead.
+async fn pool(options: PgConnectOptions, patience: Duration) -> sqlx::Result<PgPool> {
+    let options = options.options([("synchronous_commit", "off")]);
+    PgPoolOptions::new().max_connections(1).acquire_timeout(patience).connect_with(options).await
 }
 
 impl Leader {

@@ -60,6 +60,9 @@ pub struct Claim {
     pub not: Vec<String>,
 }
 
+/// The most runs that one list gives, however many are asked for.
+pub const LISTED_MAX: u32 = 1000;
+
 /// Which runs to list: the newest first, older than `before`.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

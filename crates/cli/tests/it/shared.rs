@@ -16,7 +16,13 @@ struct Twin<'a> {
 
 impl<'a> Twin<'a> {
     fn start(house: &'a House) -> Twin<'a> {
+        Twin::start_with(house, "")
+    }
+
+    /// With more words in its `[catalog]`.
+    fn start_with(house: &'a House, more: &str) -> Twin<'a> {
         let config = std::fs::read_to_string(house.path("rekindle.toml")).unwrap();
+        let config = config.replace("[catalog]\n", &format!("[catalog]\n{more}"));
         let of_its_own = config.replace("/data\"", "/data2\"").replace("/socket\"", "/socket2\"");
         assert_ne!(config, of_its_own);
         std::fs::write(house.path("twin.toml"), of_its_own).unwrap();
@@ -120,6 +126,43 @@ fn who_was_asleep_finds_the_seat_taken() {
     assert!(house.log().contains("RK-3047"), "{}", house.log());
     let again = twin.ok(&["backup", "shop"]);
     assert_eq!(again["source"], "shop", "{again:#}");
+}
+
+/// What lies on a disk can be used by the daemon of that host only.
+#[test]
+fn what_is_on_another_host_is_left_to_it() {
+    let mut house = shared();
+    house.ok(&["backup", "shop"]);
+    house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    house.kill_daemon();
+    house.variable("REKINDLE_TEST_FAULT", "clone/open/hangs");
+    house.start_daemon();
+    let mut asked = house.spawn(&["clone", "shop", "--to", "latest", "--name", "second"]);
+    assert!(wait_until(PATIENCE, || house.ok(&["ops"])[0]["status"] == "running"), "{}", house.log());
+    let id = house.ok(&["ops"])[0]["id"].as_str().unwrap().to_owned();
+    let twin = Twin::start_with(&house, "host = \"other\"\n");
+    signal(house.daemon_pid(), "-KILL");
+    let _ = asked.wait();
+    assert!(twin.serves(), "{}", twin.log());
+    let standing = twin.ok(&["clones", "staging"])["standing"].as_str().unwrap().to_owned();
+    assert!(standing.starts_with("on "), "{standing}");
+    let refused: [&[&str]; 3] =
+        [&["clone", "stop", "staging"], &["clone", "reset", "staging", "--yes"], &["clone", "rm", "staging", "--yes"]];
+    for words in refused {
+        let (code, refused) = twin.run(words);
+        assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3048")), "{refused:#}");
+        assert!(refused["message"].as_str().unwrap().contains(&standing[3..]), "{refused:#}");
+    }
+    twin.ok(&["backup", "shop", "--name", "of-the-other"]);
+    assert_ne!(twin.ok(&["ops", "show", &id])["status"], "succeeded", "there is another disk");
+    drop(twin);
+    house.kill_daemon();
+    house.variable("REKINDLE_TEST_FAULT", "");
+    house.start_daemon();
+    assert!(wait_until(PATIENCE, || house.ok(&["ops", "show", &id])["status"] == "succeeded"), "{}", house.log());
+    for clone in ["staging", "second"] {
+        assert_eq!(house.ok(&["clones", clone])["standing"], "serves");
+    }
 }
 
 /// Every table of the catalog is written and read.

@@ -158,3 +158,6 @@ fn seconds(seconds: u64) -> Result<SignedDuration> {
     let seconds = i64::try_from(seconds).map_err(|_| Error::Ask(format!("{seconds} s is too long")))?;
     Ok(SignedDuration::from_secs(seconds))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,113 +12,97 @@ use serde_json::Value;
 use super::{At, By, Part, Table, Wanted, at_once, input, kind_name, step};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::{instances, views};
+use crate::instances;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Input {
     instance: String,
 }
 
+/// What is done; each is a kind of operation with one step of the same name.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Start,
+    Stop,
+    Detach,
+    Remove,
+}
+
+impl Deed {
+    const ALL: [Deed; 4] = [Deed::Start, Deed::Stop, Deed::Detach, Deed::Remove];
+
+    fn kind(self) -> OperationKind {
+        match self {
+            Deed::Start => OperationKind::Start,
+            Deed::Stop => OperationKind::Stop,
+            Deed::Detach => OperationKind::Detach,
+            Deed::Remove => OperationKind::Remove,
+        }
+    }
+
+    /// Whether nothing is left of the instance, as such.
+    fn ends_it(self) -> bool {
+        matches!(self, Deed::Detach | Deed::Remove)
+    }
+}
+
 pub(super) fn tables() -> [Table; 4] {
-    let table = |kind, part: Arc<dyn Part>| Table { kind, parts: vec![(kind_name(kind), part)] };
-    [
-        table(OperationKind::Start, Arc::new(Start)),
-        table(OperationKind::Stop, Arc::new(Stop)),
-        table(OperationKind::Detach, Arc::new(Detach)),
-        table(OperationKind::Remove, Arc::new(Remove)),
-    ]
+    Deed::ALL.map(|deed| {
+        let part: Arc<dyn Part> = Arc::new(deed);
+        Table { kind: deed.kind(), parts: vec![(kind_name(deed.kind()), part)] }
+    })
 }
 
 pub(crate) async fn start(daemon: &Daemon, name: &str, by: By) -> Result<InstanceView> {
     instances::must_be_open(daemon, name).await?;
-    begin(daemon, OperationKind::Start, name, format!("start the server of {name}"), by).await?;
+    begin(daemon, Deed::Start, name, format!("start the server of {name}"), by).await?;
     instances::one(daemon, name).await
 }
 
 pub(crate) async fn stop(daemon: &Daemon, name: &str, by: By) -> Result<InstanceView> {
     instances::must_be_open(daemon, name).await?;
-    begin(daemon, OperationKind::Stop, name, format!("stop the server of {name}"), by).await?;
+    begin(daemon, Deed::Stop, name, format!("stop the server of {name}"), by).await?;
     instances::one(daemon, name).await
 }
 
 pub(crate) async fn detach(daemon: &Daemon, name: &str, by: By) -> Result<()> {
     instances::may_detach(daemon, name).await?;
-    begin(daemon, OperationKind::Detach, name, format!("make {name} a plain directory"), by).await
+    begin(daemon, Deed::Detach, name, format!("make {name} a plain directory"), by).await
 }
 
 pub(crate) async fn remove(daemon: &Daemon, name: &str, by: By) -> Result<()> {
     instances::may_remove(daemon, name).await?;
-    begin(daemon, OperationKind::Remove, name, format!("remove {name} and what was written in it"), by).await
+    begin(daemon, Deed::Remove, name, format!("remove {name} and what was written in it"), by).await
 }
 
-async fn begin(daemon: &Daemon, kind: OperationKind, name: &str, what: String, by: By) -> Result<()> {
+async fn begin(daemon: &Daemon, deed: Deed, name: &str, what: String, by: By) -> Result<()> {
+    let kind = deed.kind();
     let source = instances::source_of(daemon, name).await?;
     let input = input(&Input { instance: name.to_owned() })?;
     let steps = vec![step(kind_name(kind), &what)];
     at_once(daemon, Wanted { kind, source: Some(&source), alone: None, input, steps }, by).await.map(drop)
 }
 
-fn instance(at: &At) -> Result<String> {
-    Ok(at.input::<Input>()?.instance)
-}
-
-/// It was there when it was asked for, so an earlier try has done it.
-fn or_gone(done: Result<()>) -> Result<Value> {
-    match done {
-        Ok(()) | Err(Error::Unknown { what: "instance", .. }) => Ok(Value::Null),
-        Err(error) => Err(error),
-    }
-}
-
-async fn is_gone(at: &At) -> Result<Found> {
-    let there = at.daemon.catalog.instance(&instance(at)?).await?.is_some();
-    Ok(if there { Found::NotDone } else { Found::Done(Value::Null) })
-}
-
-#[derive(Debug)]
-struct Start;
-
 #[async_trait]
-impl Part for Start {
+impl Part for Deed {
     async fn act(&self, at: &At) -> Result<Value> {
-        views::to_json(&instances::start(&at.daemon, &instance(at)?).await?)
-    }
-}
-
-#[derive(Debug)]
-struct Stop;
-
-#[async_trait]
-impl Part for Stop {
-    async fn act(&self, at: &At) -> Result<Value> {
-        views::to_json(&instances::stop(&at.daemon, &instance(at)?).await?)
-    }
-}
-
-#[derive(Debug)]
-struct Detach;
-
-#[async_trait]
-impl Part for Detach {
-    async fn act(&self, at: &At) -> Result<Value> {
-        or_gone(Box::pin(instances::detach(&at.daemon, &instance(at)?)).await)
+        let (daemon, Input { instance: name }) = (&at.daemon, at.input()?);
+        let done = match self {
+            Deed::Start => instances::start(daemon, &name).await,
+            Deed::Stop => instances::stop(daemon, &name).await,
+            Deed::Detach => Box::pin(instances::detach(daemon, &name)).await,
+            Deed::Remove => instances::remove(daemon, &name).await,
+        };
+        match done {
+            // It was there when it was asked for, so an earlier try has done it.
+            Err(Error::Unknown { what: "instance", .. }) if self.ends_it() => Ok(Value::Null),
+            other => other.map(|()| Value::Null),
+        }
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
-        is_gone(at).await
-    }
-}
-
-#[derive(Debug)]
-struct Remove;
-
-#[async_trait]
-impl Part for Remove {
-    async fn act(&self, at: &At) -> Result<Value> {
-        or_gone(instances::remove(&at.daemon, &instance(at)?).await)
-    }
-
-    async fn look(&self, at: &At) -> Result<Found> {
-        is_gone(at).await
+        let Input { instance: name } = at.input()?;
+        let there = at.daemon.catalog.instance(&name).await?.is_some();
+        Ok(if self.ends_it() && !there { Found::Done(Value::Null) } else { Found::NotDone })
     }
 }

@@ -6,6 +6,8 @@ use ops::{Candidate, Db, SqlStore, on};
 use testkit::postgres::Server;
 
 const TTL: Duration = Duration::from_millis(700);
+/// What the catalog says to who does not lead any more.
+const DEPOSED: &str = "RK001";
 const ADD: &str =
     "INSERT INTO run (id, kind, head, state, status, created) VALUES ($1, 'build', '{}', '{}', 'planned', 1)";
 
@@ -24,10 +26,15 @@ fn code(error: &sqlx::Error) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_leads_and_the_next_follows_when_its_lease_has_run_out() {
     let server = tokio::task::block_in_place(|| Server::builder().start());
+    let who = async || ops::leader::who(server.url("postgres").parse().unwrap(), TTL).await.unwrap();
+    assert_eq!(who().await, None, "and nothing is made by looking");
+    assert_eq!(tokio::task::block_in_place(|| server.sql("postgres", "SELECT to_regclass('leader') IS NULL")), "t");
     let (ada, ben) = tokio::join!(candidate(&server, "ada"), candidate(&server, "ben"));
+    assert_eq!(who().await, None);
     let first = ada.stand().await.unwrap().expect("nobody leads");
     assert!(ben.stand().await.unwrap().is_none());
     assert_eq!(ben.who().await.unwrap(), "ada");
+    assert_eq!(who().await.as_deref(), Some("ada"));
     let db = first.db().await.unwrap();
     SqlStore::open(db.clone()).await.unwrap();
     first.fence().await.unwrap();
@@ -43,9 +50,9 @@ async fn one_leads_and_the_next_follows_when_its_lease_has_run_out() {
         }
     };
     assert!(!first.renew().await.unwrap());
-    assert_eq!(code(&add(&db, "two").await.unwrap_err()), ops::leader::DEPOSED);
+    assert_eq!(code(&add(&db, "two").await.unwrap_err()), DEPOSED);
     let without = Db::postgres(&server.url("postgres")).await.unwrap();
-    assert_eq!(code(&add(&without, "three").await.unwrap_err()), ops::leader::DEPOSED);
+    assert_eq!(code(&add(&without, "three").await.unwrap_err()), DEPOSED);
     first.leave().await.unwrap();
     assert!(ada.stand().await.unwrap().is_none(), "only who leads can leave");
     add(&second.db().await.unwrap(), "four").await.unwrap();
@@ -74,5 +81,5 @@ async fn who_takes_over_waits_for_what_is_being_committed() {
     writing.commit().await.unwrap();
     let second = standing.await.unwrap().unwrap().expect("the lease had run out");
     add(&second.db().await.unwrap(), "two").await.unwrap();
-    assert_eq!(code(&add(&db, "three").await.unwrap_err()), ops::leader::DEPOSED);
+    assert_eq!(code(&add(&db, "three").await.unwrap_err()), DEPOSED);
 }

@@ -10,7 +10,8 @@ use vault::backup::read::BackupReader;
 use vault::backup::write::{BackupWriter, WriteOptions};
 use vault::check::{CheckOptions, CheckReport, Percent, check};
 use vault::expire::{Applied, ExpiryPlan, KeepRules, apply, apply_without_sweep, plan};
-use vault::names::BackupId;
+use vault::format::sealed::Kind;
+use vault::names::{BackupId, Name};
 use vault::store::fault::FaultStore;
 use vault::{Result, Vault};
 
@@ -146,6 +147,23 @@ async fn what_must_stay_stays() {
     house.expire(&KeepRules::default()).await.unwrap();
     assert_eq!(house.left().await, [0, 2, 4].map(|day| house.backups[day].clone()));
     house.assert_sound("afterwards").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_is_there_stays_as_it_is() {
+    let mut house = House::new().await;
+    house.days(1).await;
+    let (vault, backup) = (&house.vault, &house.backups[0]);
+    for why in ["before the upgrade", "asked for again"] {
+        catalog::pin_as(vault, &shop(), backup, 7, why).await.unwrap();
+    }
+    let pinned = async || catalog::backups(vault, &shop()).await.unwrap().remove(0).pins;
+    assert_eq!(pinned().await, [7]);
+    let name = Name::Pin(shop(), backup.clone(), 7);
+    let pin: catalog::Pin = vault.get_json(Kind::Note, &name).await.unwrap();
+    assert_eq!(pin.why, "before the upgrade");
+    catalog::remove_pin(vault, &shop(), backup, 7).await.unwrap();
+    assert!(pinned().await.is_empty() && !catalog::has_pin(vault, &shop(), backup, 7).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! What is copied, and what is forgotten once it is.
 
-use ops::{Event, Filter, Head, Plan, on};
+use ops::{Event, Filter, on};
 
 use super::*;
 use crate::catalog::tests::Epoch;
@@ -8,21 +8,8 @@ use crate::house::House;
 
 async fn cancelled(house: &House, id: &str, days_ago: i64) {
     let created = house.daemon.host.env.now();
-    let plan = Plan { input: Value::Null, steps: Vec::new(), approvals: 0 };
-    let text = |text: &str| text.to_owned();
-    let head = Head {
-        id: text(id),
-        kind: text("backup"),
-        subject: Some(text("shop")),
-        lane: None,
-        place: None,
-        asked_by: text("ada"),
-        why: String::new(),
-        plan,
-        created,
-    };
-    house.daemon.runs.add(&head, None).await.unwrap();
-    house.daemon.runs.ask(id, &Event::CancelAsked { by: text("ada"), why: String::new() }).await.unwrap();
+    house.add_run(id, "shop", created).await;
+    house.daemon.runs.ask(id, &Event::CancelAsked { by: "ada".into(), why: String::new() }).await.unwrap();
     let ended = (created - SignedDuration::from_hours(24 * days_ago)).as_microsecond();
     on!(house.daemon.runs.db(), pool => sqlx::query("UPDATE run SET ended = $1 WHERE id = $2")
         .bind(ended).bind(id).execute(pool).await.map(drop).unwrap());

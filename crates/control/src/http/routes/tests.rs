@@ -9,7 +9,6 @@ use axum::http::{Request, Response};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use ops::{Head, Plan, Store};
 use serde_json::Value;
 
 use super::*;
@@ -48,18 +47,7 @@ async fn house() -> House {
         host: String::new(),
     };
     house.daemon.catalog.add_instance(&instance).await.unwrap();
-    let head = Head {
-        id: text(OPERATION),
-        kind: text("backup"),
-        subject: Some(text("orders")),
-        lane: None,
-        place: None,
-        asked_by: text("test"),
-        why: String::new(),
-        plan: Plan { input: Value::Null, steps: Vec::new(), approvals: 0 },
-        created: Timestamp::UNIX_EPOCH,
-    };
-    house.daemon.runs.add(&head, None).await.unwrap();
+    house.add_run(OPERATION, "orders", Timestamp::UNIX_EPOCH).await;
     house
 }
 
@@ -202,12 +190,7 @@ async fn what_may_not_be_seen_is_not_listed() {
 async fn a_page_is_full_of_what_may_be_seen() {
     let house = house().await;
     for id in ["a", "b", "c"] {
-        let plan = Plan { input: Value::Null, steps: Vec::new(), approvals: 0 };
-        let text = |text: &str| text.to_owned();
-        let (kind, subject, asked_by) = (text("backup"), Some(text("things")), text("test"));
-        let (why, created) = (String::new(), house.daemon.host.env.now());
-        let head = Head { id: text(id), kind, subject, lane: None, place: None, asked_by, why, plan, created };
-        house.daemon.runs.add(&head, None).await.unwrap();
+        house.add_run(id, "things", house.daemon.host.env.now()).await;
     }
     let service = TowerToHyperService::new(crate::http::router(&house.daemon));
     let listed = async |stack: Option<&str>| {
