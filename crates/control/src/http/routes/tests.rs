@@ -189,8 +189,8 @@ async fn what_may_not_be_seen_is_not_listed() {
 #[tokio::test]
 async fn a_page_is_full_of_what_may_be_seen() {
     let house = house().await;
-    for id in ["a", "b", "c"] {
-        house.add_run(id, "things", house.daemon.host.env.now()).await;
+    for (id, source) in [("a", "things"), ("b", "things"), ("c", "things"), ("d", "orders")] {
+        house.add_run(id, source, house.daemon.host.env.now()).await;
     }
     let service = TowerToHyperService::new(crate::http::router(&house.daemon));
     let listed = async |stack: Option<&str>| {
@@ -202,8 +202,8 @@ async fn a_page_is_full_of_what_may_be_seen() {
         let found: Vec<Value> = serde_json::from_slice(&body).unwrap();
         found.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(listed(None).await, ["c", "b"]);
-    assert_eq!(listed(Some("shop")).await, [OPERATION], "behind three that are not seen");
+    assert_eq!(listed(None).await, ["d", "c"]);
+    assert_eq!(listed(Some("shop")).await, ["d", OPERATION], "and three between them that are not seen");
 }
 
 #[tokio::test]
