@@ -29,6 +29,8 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3047", Kind::Unavailable, "another daemon serves the catalog that this one shares"),
     code("RK-3048", Kind::Refused, "the instance is on another host"),
     code("RK-3049", Kind::Unavailable, "the database of a shared catalog does not answer, or not to us"),
+    code("RK-3050", Kind::Unavailable, "something outside, a service, an endpoint or a hook, could not be moved yet"),
+    code("RK-3051", Kind::Refused, "something outside, a service, an endpoint or a hook, is not as it must be"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
@@ -104,6 +106,9 @@ pub enum Error {
     Elsewhere { name: String, host: String, here: String },
     #[error("the catalog cannot be written: {0}")]
     CatalogFails(String),
+    /// `passes` where the same may go well in a moment.
+    #[error("{who}: {what}")]
+    Driver { who: String, what: String, hint: Option<String>, passes: bool },
     #[error("the secret {reference} cannot be read: {what}")]
     Secret { reference: String, what: String },
     #[error("nobody is signed in")]
@@ -155,6 +160,8 @@ impl Error {
             Error::StandsBy(_) | Error::Deposed => "RK-3047",
             Error::Elsewhere { .. } => "RK-3048",
             Error::CatalogAway(_) => "RK-3049",
+            Error::Driver { passes: true, .. } => "RK-3050",
+            Error::Driver { .. } => "RK-3051",
             Error::Secret { .. } => "RK-3060",
             Error::NotSignedIn => "RK-3070",
             Error::Forbidden(_) => "RK-3071",
@@ -220,6 +227,7 @@ impl Error {
                 "see [[alerts.channel]] in the configuration for the names".into()
             }
             Error::Unknown { what: "alarm", .. } => "see `rekindle alerts --all` for the numbers".into(),
+            Error::Driver { hint, .. } => return hint.clone(),
             Error::Secret { .. } => "the daemon reads it as its own user, and `env:` from its own environment".into(),
             Error::NotSignedIn => {
                 "give a token: --token REFERENCE or REKINDLE_TOKEN; on the socket, [[peer]] of the configuration names who may".into()

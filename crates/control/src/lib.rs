@@ -8,6 +8,7 @@ mod catalog;
 mod config;
 mod daemon;
 mod doctor;
+mod driver;
 mod entitlements;
 mod error;
 mod host;
