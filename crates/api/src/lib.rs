@@ -29,7 +29,10 @@ pub use people::{
     Grant, LoginAsk, MeView, NewToken, Password, PasswordAsk, Role, RolesAsk, SessionView, TokenAsk, TokenView,
     UserAsk, UserView,
 };
-pub use restore::{MomentAsk, RestoreAsk, RestorePlan, RestoreReport, StepSeconds, TargetAsk};
+pub use restore::{
+    MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView, RunbookReport,
+    RunbookStep, StepSeconds, TargetAsk,
+};
 pub use source::{
     BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
     ProtectAsk, SourceView, TimelineView, WindowView,

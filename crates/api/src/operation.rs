@@ -26,6 +26,8 @@ pub enum OperationKind {
     Stop,
     Detach,
     Remove,
+    /// What a restore replaced goes for good.
+    Retire,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

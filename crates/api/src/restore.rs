@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{ApprovalView, FindingView};
+
 /// Which moment. Exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -27,9 +29,20 @@ pub struct MomentAsk {
     /// Stop before the target.
     #[serde(default)]
     pub before: bool,
-    /// The newest that reaches the target when not said.
+    /// When not said, the one that the server was on at that moment.
     #[serde(default)]
     pub timeline: Option<u32>,
+}
+
+/// Where a restored cluster goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestoreMode {
+    /// Into a directory of its own, beside the live cluster.
+    #[default]
+    Into,
+    /// In the place of the live cluster, which is kept.
+    Swap,
 }
 
 /// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
@@ -37,7 +50,10 @@ pub struct MomentAsk {
 pub struct RestoreAsk {
     #[serde(flatten)]
     pub moment: MomentAsk,
-    /// Absolute path of the new data directory.
+    #[serde(default)]
+    pub mode: RestoreMode,
+    /// Absolute path of the new data directory; with `swap` it is known already.
+    #[serde(default)]
     pub into: String,
     #[serde(default)]
     pub port: Option<u16>,
@@ -60,6 +76,40 @@ pub struct RestoreAsk {
     pub limit: u64,
 }
 
+impl RestoreAsk {
+    /// A moment, and everything else as usual.
+    pub fn of(moment: MomentAsk) -> RestoreAsk {
+        RestoreAsk {
+            moment,
+            mode: RestoreMode::Into,
+            into: String::new(),
+            port: None,
+            delta: false,
+            tablespaces: BTreeMap::new(),
+            no_start: false,
+            owner: None,
+            open: false,
+            limit: 0,
+        }
+    }
+}
+
+/// What was replaced and is kept: `GET /api/v1/retired`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RetiredView {
+    /// Of the operation that replaced it.
+    pub operation: String,
+    pub source: String,
+    pub path: String,
+    /// Where it lay.
+    pub live: String,
+    pub since: Timestamp,
+    /// What it takes on the disk; nothing where it lies on another host.
+    pub bytes: Option<u64>,
+    /// Of several hosts, the one where it lies.
+    pub host: String,
+}
+
 /// What a restore would do. Nothing has been touched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RestorePlan {
@@ -80,6 +130,66 @@ pub struct RestorePlan {
     pub log_bytes: u64,
     pub major: u32,
     pub into: String,
+    /// What is done, in this order; for `into` it is one step.
+    #[serde(default)]
+    pub steps: Vec<PlannedStep>,
+    /// What was seen that matters; one that `blocks` must be put right first.
+    #[serde(default)]
+    pub findings: Vec<FindingView>,
+    /// People who must approve.
+    #[serde(default)]
+    pub approvals: u32,
+}
+
+/// A step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedStep {
+    pub name: String,
+    pub what: String,
+    /// How it is taken back.
+    pub undo: Option<String>,
+    /// Whether a person decides when it fails; otherwise everything is taken back.
+    pub pauses: bool,
+}
+
+/// The account of a restore in the place of a live cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookReport {
+    pub operation: String,
+    pub stack: String,
+    pub source: String,
+    pub asked_by: String,
+    pub why: String,
+    pub approvals: Vec<ApprovalView>,
+    pub began: Timestamp,
+    pub ended: Timestamp,
+    pub asked: String,
+    pub reached: String,
+    pub reached_commit: Option<Timestamp>,
+    pub newest_commit: Option<Timestamp>,
+    pub commits_lost: u64,
+    pub backup: String,
+    pub findings: Vec<String>,
+    /// The backup of the state before; nothing where the server did not answer any more.
+    pub snapshot: Option<String>,
+    /// Where the old cluster is kept.
+    pub retired: String,
+    /// From the first service that was stopped to the first answer of the new cluster.
+    pub unserved_seconds: Option<f64>,
+    pub steps: Vec<RunbookStep>,
+    pub not_covered: Vec<String>,
+    pub follow_ups: Vec<String>,
+    /// The same for people.
+    pub markdown: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookStep {
+    pub name: String,
+    pub what: String,
+    pub began: Timestamp,
+    pub ended: Timestamp,
+    pub attempts: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

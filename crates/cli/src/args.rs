@@ -15,7 +15,7 @@ pub use alerts::{AlertCommand, AlertsArgs, AlertsCommand, AlertsListArgs};
 pub use instance::{
     CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
 };
-pub use ops::{OpLogsArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
+pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
 pub use people::{AuditArgs, AuditCommand, AuditListArgs, TokenAddArgs, TokensCommand, UserAddArgs, UsersCommand};
 pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
@@ -88,8 +88,16 @@ pub enum Command {
     Timeline(TimelineArgs),
     /// Take a backup now
     Backup(BackupArgs),
-    /// Restore a moment into a new data directory and start a server on it
+    /// Restore a moment into a new data directory and start a server on it, or in the place of the live cluster
     Restore(RestoreArgs),
+    /// What happened in a restore in the place of a live cluster
+    Report(OpReportArgs),
+    /// What restores replaced and keep
+    Retired,
+    /// Remove what a restore replaced, for good
+    Retire(OpChangeArgs),
+    /// Bring back what a restore replaced; what was written since is kept aside
+    Rollback(OpChangeArgs),
     /// Open a moment as a writable server of its own, in seconds; and what becomes of such clones
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Clone(CloneArgs),

@@ -6,8 +6,8 @@ use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
     CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView, LogLine,
     LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
-    RestorePlan, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk,
-    TokenView, UserAsk, UserView,
+    RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView,
+    TokenAsk, TokenView, UserAsk, UserView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -168,6 +168,22 @@ impl Client {
 
     pub async fn sql(&self, name: &str, ask: &SqlAsk) -> Answer<Vec<SqlAnswer>> {
         self.post(&["instances", name, "sql"], ask).await
+    }
+
+    pub async fn retired(&self) -> Answer<Vec<RetiredView>> {
+        self.get(&["retired"]).await
+    }
+
+    pub async fn retire(&self, operation: &str) -> Answer<()> {
+        self.forget(Method::POST, &["operations", operation, "retire"], None::<&()>).await
+    }
+
+    pub async fn rollback(&self, operation: &str) -> Answer<Operation> {
+        self.post(&["operations", operation, "rollback"], &()).await
+    }
+
+    pub async fn rollback_plan(&self, operation: &str) -> Answer<RestorePlan> {
+        self.post(&["operations", operation, "rollback", "plan"], &()).await
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

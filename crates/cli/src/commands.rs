@@ -25,6 +25,7 @@ mod recover_catalog;
 mod restore;
 mod serve;
 mod status;
+mod swap;
 mod timeline;
 mod tokens;
 mod unlock;
@@ -79,6 +80,10 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Timeline(args) => timeline::run(&args, around).await,
         Command::Backup(args) => backup::run(&args, around).await,
         Command::Restore(args) => restore::run(&args, around).await,
+        Command::Report(args) => swap::report(&args, around).await,
+        Command::Retired => swap::retired(around).await,
+        Command::Retire(args) => swap::retire(&args, around).await,
+        Command::Rollback(args) => swap::rollback(&args, around).await,
         Command::Clone(args) => clone::run(&args, around).await,
         Command::Clones(args) => clone::list(&args, around).await,
         Command::Peek(args) => peek::run(&args, around).await,

@@ -15,6 +15,7 @@ pub mod operation;
 pub mod progress;
 pub mod protect;
 pub mod restore;
+pub mod runbook;
 pub mod stack;
 pub mod status;
 pub mod table;

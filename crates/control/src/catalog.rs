@@ -10,12 +10,14 @@ mod audit;
 pub(crate) mod copy;
 mod instances;
 mod people;
+mod retired;
 mod stacks;
 
 pub(crate) use alarms::{AlarmFilter, AlarmWrite, DELIVERED, GIVEN_UP, Notice, NoticeRow, WAITING, time};
 pub(crate) use audit::AuditRow;
 pub(crate) use instances::InstanceRow;
 pub(crate) use people::{PersonRow, SessionRow, TokenRow};
+pub(crate) use retired::RetiredRow;
 pub(crate) use stacks::StackRow;
 
 #[derive(Debug, Clone)]

@@ -31,6 +31,7 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3049", Kind::Unavailable, "the database of a shared catalog does not answer, or not to us"),
     code("RK-3050", Kind::Unavailable, "something outside, a service, an endpoint or a hook, could not be moved yet"),
     code("RK-3051", Kind::Refused, "something outside, a service, an endpoint or a hook, is not as it must be"),
+    code("RK-3052", Kind::Refused, "the restore cannot be done as things are: nothing was touched"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
@@ -106,6 +107,8 @@ pub enum Error {
     Elsewhere { name: String, host: String, here: String },
     #[error("the catalog cannot be written: {0}")]
     CatalogFails(String),
+    #[error("it cannot be done as things are:\n  {}", .0.join("\n  "))]
+    InTheWay(Vec<String>),
     /// `passes` where the same may go well in a moment.
     #[error("{who}: {what}")]
     Driver { who: String, what: String, hint: Option<String>, passes: bool },
@@ -160,6 +163,7 @@ impl Error {
             Error::StandsBy(_) | Error::Deposed => "RK-3047",
             Error::Elsewhere { .. } => "RK-3048",
             Error::CatalogAway(_) => "RK-3049",
+            Error::InTheWay(_) => "RK-3052",
             Error::Driver { passes: true, .. } => "RK-3050",
             Error::Driver { .. } => "RK-3051",
             Error::Secret { .. } => "RK-3060",
@@ -223,10 +227,12 @@ impl Error {
             Error::Deposed => "its supervisor starts it again, and it stands by".into(),
             Error::Elsewhere { host, .. } => format!("it can be used when the daemon on {host} leads"),
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
+            Error::Unknown { what: "retired cluster", .. } => "see `rekindle retired` for the operations".into(),
             Error::Unknown { what: "channel", .. } => {
                 "see [[alerts.channel]] in the configuration for the names".into()
             }
             Error::Unknown { what: "alarm", .. } => "see `rekindle alerts --all` for the numbers".into(),
+            Error::InTheWay(_) => "nothing was touched; put it right and ask again".into(),
             Error::Driver { hint, .. } => return hint.clone(),
             Error::Secret { .. } => "the daemon reads it as its own user, and `env:` from its own environment".into(),
             Error::NotSignedIn => {

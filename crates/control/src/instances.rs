@@ -40,7 +40,7 @@ const TURN_LOOKS: u32 = 600;
 mod view;
 pub(crate) mod watch;
 
-pub(crate) use view::{all, one, troubles};
+pub(crate) use view::{all, local_bytes, one, troubles};
 
 /// Who works on which instance: one at a time. And how often its mount has failed, as far as that was told.
 #[derive(Debug, Clone, Default)]

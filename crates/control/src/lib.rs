@@ -27,6 +27,7 @@ mod policy;
 mod recover;
 mod recover_catalog;
 mod report;
+mod retired;
 mod secret;
 mod source;
 mod stacks;

@@ -41,6 +41,7 @@ pub(crate) mod instance;
 pub(crate) mod pin;
 pub(crate) mod protect;
 pub(crate) mod restore;
+pub(crate) mod retire;
 mod view;
 
 pub(crate) use view::{kind_name, view};
@@ -70,6 +71,7 @@ pub(crate) fn tables() -> Vec<Table> {
         protect::table(),
         protect::unprotect_table(),
         restore::table(),
+        retire::table(),
     ];
     each.into_iter().chain(instance::tables()).collect()
 }
@@ -307,8 +309,8 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
 
 /// What it makes lies on a host's disk, so no other host can go on with it.
 fn is_local(kind: OperationKind) -> bool {
-    use OperationKind::{Clone, Detach, Drill, Extract, Peek, Remove, Restore, Start, Stop};
-    matches!(kind, Clone | Drill | Extract | Peek | Restore | Start | Stop | Detach | Remove)
+    use OperationKind::{Clone, Detach, Drill, Extract, Peek, Remove, Restore, Retire, Start, Stop};
+    matches!(kind, Clone | Drill | Extract | Peek | Restore | Retire | Start | Stop | Detach | Remove)
 }
 
 fn busy(error: ops::store::Error, kind: &'static str, source: Option<&str>) -> Error {

@@ -15,6 +15,7 @@ pub(crate) mod duration;
 pub(crate) mod file;
 pub(crate) mod invalid;
 pub(crate) mod keep;
+pub(crate) mod outside;
 pub(crate) mod retain;
 pub(crate) mod schedule;
 mod url;
@@ -23,6 +24,7 @@ pub(crate) mod window;
 pub(crate) mod zone;
 
 pub(crate) use keep::Keep;
+pub(crate) use outside::Outside;
 pub(crate) use schedule::{Due, Schedule};
 pub(crate) use url::SourceUrl;
 pub(crate) use window::MaintenanceWindow;
@@ -34,6 +36,7 @@ pub(crate) struct Stack {
     pub(crate) name: String,
     pub(crate) sources: Vec<StackSource>,
     pub(crate) policy: Policy,
+    pub(crate) outside: Outside,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -87,7 +87,8 @@ async fn refuse_what_others_have(daemon: &Daemon, wanted: &Stack) -> Result<()> 
 }
 
 fn changes(old: Option<&Stack>, new: &Stack) -> Vec<String> {
-    let nothing = Stack { name: new.name.clone(), sources: Vec::new(), policy: Default::default() };
+    let nothing =
+        Stack { name: new.name.clone(), sources: Vec::new(), policy: Default::default(), outside: Default::default() };
     diff::diff(old.unwrap_or(&nothing), new).iter().map(ToString::to_string).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use api::{BackupView, GapView, LogView, RestoreAsk, RestorePlan, SourceView, Status, TimelineView, WindowView};
 use engine::postgres::Lsn;
+use engine::postgres::lineage::timeline_at;
 use engine::postgres::receive::{LogState, Phase};
 use engine::postgres::target::{Resolved, Window, windows};
 use jiff::Timestamp;
@@ -158,7 +159,7 @@ async fn gaps(
     };
     let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from);
     let mut gaps: Vec<GapView> = between.map(|pair| gap(&pair[0], pair[1].from, Some(pair[1].from_time))).collect();
-    let newest = index.timelines().max().unwrap_or_default();
+    let newest = timeline_at(index, &[], None).await?;
     let end = Lsn(index.end(newest).unwrap_or_default());
     let reached = windows.iter().any(|window| window.timeline == newest && window.to >= end);
     if let Some(last) = windows.last().filter(|_| !reached) {
@@ -183,6 +184,9 @@ pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -
         bytes: head.totals.bytes,
         log_bytes: resolved.log_end.bytes_since(Lsn(head.log_from)),
         major: resolved.info.major,
+        steps: Vec::new(),
+        findings: Vec::new(),
+        approvals: 0,
         into: ask.into.clone(),
     }
 }

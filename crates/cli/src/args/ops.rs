@@ -1,5 +1,7 @@
 //! Words of `ops` and of what people say to operations.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -47,6 +49,27 @@ pub enum OpsCommand {
 #[derive(Debug, Args)]
 pub struct OpArgs {
     pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct OpReportArgs {
+    /// Of the operation
+    pub id: String,
+    /// Also write it here, as Markdown or JSON by the ending
+    #[arg(long, value_name = "FILE.md|FILE.json")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct OpChangeArgs {
+    /// Of the operation
+    pub id: String,
+    /// Only show what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

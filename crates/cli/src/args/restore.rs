@@ -12,7 +12,7 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     /// The new data directory; with --database or --table the name of the new database or schema
-    #[arg(long, value_name = "DIR|NAME", required_unless_present_any = ["database", "tables"], help_heading = "Where it goes")]
+    #[arg(long, value_name = "DIR|NAME", required_unless_present_any = ["database", "tables", "swap"], help_heading = "Where it goes")]
     pub into: Option<PathBuf>,
     /// Usable within seconds: the files are fetched when they are touched, and all of them behind
     #[arg(long, help_heading = "Where it goes", conflicts_with_all = ["no_start", "delta", "tablespaces"])]
@@ -28,7 +28,7 @@ pub struct RestoreArgs {
 
 /// Single databases or tables instead of the cluster.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Only a part, put beside the live one")]
+#[command(next_help_heading = "In the place of the live one, or only a part")]
 pub struct ObjectArgs {
     /// Only this database, as DATABASE_restored on the live server
     #[arg(long, value_name = "DATABASE", conflicts_with_all = ["open", "delta", "no_start", "tablespaces", "port", "report"])]
@@ -36,8 +36,9 @@ pub struct ObjectArgs {
     /// Only this table of the database, in the schema DATABASE_restored; may be given more than once
     #[arg(long = "table", value_name = "SCHEMA.TABLE", requires = "database")]
     pub tables: Vec<String>,
-    /// Then put it in the place of the live one, which is kept under another name
-    #[arg(long, requires = "database")]
+    /// Put it in the place of the live one, which is kept under another name; without --database the whole cluster, with its
+    /// services stopped and started around it
+    #[arg(long)]
     pub swap: bool,
 }
 
@@ -102,7 +103,7 @@ pub struct TargetArgs {
     /// Stop just before the moment
     #[arg(long)]
     pub before: bool,
-    /// Which timeline of the database [default: the newest that reaches the moment]
+    /// Which timeline of the database [default: the one that it was on at that moment]
     #[arg(long, value_name = "N")]
     pub timeline: Option<u32>,
 }

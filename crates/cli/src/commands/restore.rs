@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use api::{MomentAsk, RestoreAsk, RestorePlan, RestoreReport, TargetAsk};
+use api::{MomentAsk, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, TargetAsk};
 use jiff::Zoned;
 
 use crate::args::{RestoreArgs, TargetArgs, WhereArgs};
@@ -15,6 +15,9 @@ use crate::{wait, when};
 pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     if super::extract::is_asked(&args.objects) {
         return super::extract::run(args, around).await;
+    }
+    if args.objects.swap {
+        return super::swap::run(args, around).await;
     }
     let client = super::client(around)?;
     let asked = ask(&args.target, args.into.as_deref().unwrap_or(Path::new("")), &args.place, &around.view().now)?;
@@ -40,6 +43,7 @@ pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> 
         no_start: place.no_start,
         open: false,
         limit: 0,
+        mode: RestoreMode::Into,
     })
 }
 

@@ -308,6 +308,9 @@ fn a_plan_says_what_would_be_lost() {
         log_bytes: 412_000_000,
         major: 15,
         into: "/srv/x".to_owned(),
+        steps: Vec::new(),
+        findings: Vec::new(),
+        approvals: 0,
     };
     let expected = "\
 Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been touched yet

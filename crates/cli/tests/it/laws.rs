@@ -79,6 +79,7 @@ fn case(house: &House, kind: OperationKind, round: usize) -> Case {
                 words(&["restore", "shop", "--to", "latest", "--database", "postgres", "--into", &into, "--yes"]),
             )
         }
+        OperationKind::Retire => unreachable!("it needs a cluster that was replaced: see swaps"),
         OperationKind::Restore => {
             let into = house.path(&format!("into-{round}"));
             ("restore", words(&["restore", "shop", "--to", "latest", "--into", text(&into), "--no-start", "--yes"]))
@@ -126,7 +127,7 @@ fn effects(house: &House, kind: OperationKind) -> usize {
             .count()
         }
         // Nothing stays of them, or less than was there.
-        OperationKind::Check | OperationKind::Expire | OperationKind::Peek => 0,
+        OperationKind::Check | OperationKind::Expire | OperationKind::Peek | OperationKind::Retire => 0,
     }
 }
 
@@ -136,7 +137,7 @@ fn expected(kind: OperationKind, before: usize) -> usize {
         OperationKind::Protect | OperationKind::Pin | OperationKind::Start | OperationKind::Stop => before + 1,
         OperationKind::Unprotect | OperationKind::Unpin | OperationKind::Remove | OperationKind::Detach => before,
         OperationKind::Drill => 1,
-        OperationKind::Check | OperationKind::Expire | OperationKind::Peek => 0,
+        OperationKind::Check | OperationKind::Expire | OperationKind::Peek | OperationKind::Retire => 0,
     }
 }
 

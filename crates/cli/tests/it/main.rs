@@ -21,6 +21,7 @@ mod rounds;
 mod shapes;
 mod shared;
 mod standby;
+mod swaps;
 mod targets;
 mod traps;
 mod wrong;

@@ -4,8 +4,8 @@ use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
     CheckAsk, CloneAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView, LogLine,
     LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk,
-    RestoreAsk, RestorePlan, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status,
-    TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
+    Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -31,8 +31,20 @@ const fn admin(of: Of) -> Needs {
 }
 
 pub(crate) fn table() -> Vec<Route> {
-    [operations(), told(), stacks(), sources(), opened_sources(), instances(), alarms(), people(), audit(), health()]
-        .concat()
+    [
+        operations(),
+        told(),
+        stacks(),
+        sources(),
+        retired(),
+        opened_sources(),
+        instances(),
+        alarms(),
+        people(),
+        audit(),
+        health(),
+    ]
+    .concat()
 }
 
 const EVENTS: &str = "text/event-stream";
@@ -142,6 +154,24 @@ fn sources() -> Vec<Route> {
             .audited(Audited::No)
             .slow()
             .to(sources::plan),
+    ]
+}
+
+fn retired() -> Vec<Route> {
+    vec![
+        get("/retired", SEEN, "What restores replaced and keep").gives_list::<RetiredView>().to(sources::retired),
+        post("/operations/{id}/retire", admin(Of::Operation), "Removes what an operation replaced, for good")
+            .slow()
+            .to(sources::retire),
+        post("/operations/{id}/rollback", operator(Of::Operation), "Brings back what an operation replaced")
+            .gives::<Operation>()
+            .slow()
+            .to(sources::rollback),
+        post("/operations/{id}/rollback/plan", operator(Of::Operation), "What that would do; nothing is touched")
+            .gives::<RestorePlan>()
+            .audited(Audited::No)
+            .slow()
+            .to(sources::rollback_plan),
     ]
 }
 

@@ -1,18 +1,18 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, SourceView,
-    TimelineView,
+    BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView,
+    SourceView, TimelineView,
 };
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
 use serde::de::DeserializeOwned;
 
-use super::guard::Subject;
+use super::guard::{Seen, Subject};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::By;
-use crate::{operation, source, views};
+use crate::{operation, retired, source, views};
 
 /// A JSON body whose mistakes are told in our own shape.
 pub(super) struct Body<T>(pub(super) T);
@@ -77,6 +77,24 @@ pub(super) async fn plan(
     Body(ask): Body<RestoreAsk>,
 ) -> Result<Json<RestorePlan>> {
     operation::restore::plan(&daemon, &name, &ask).await.map(Json)
+}
+
+pub(super) async fn retired(State(daemon): State<Daemon>, seen: Seen) -> Result<Json<Vec<RetiredView>>> {
+    let mut found = retired::list(&daemon).await?;
+    found.retain(|one| seen.source(Some(&one.source)));
+    Ok(Json(found))
+}
+
+pub(super) async fn retire(State(daemon): State<Daemon>, Path(id): Path<String>, by: By) -> Result<Json<()>> {
+    operation::retire::retire(&daemon, &id, by).await.map(Json)
+}
+
+pub(super) async fn rollback(State(daemon): State<Daemon>, Path(id): Path<String>, by: By) -> Result<Json<Operation>> {
+    operation::restore::rollback::begin(&daemon, &id, by).await.map(Json)
+}
+
+pub(super) async fn rollback_plan(State(daemon): State<Daemon>, Path(id): Path<String>) -> Result<Json<RestorePlan>> {
+    operation::restore::rollback::plan(&daemon, &id).await.map(Json)
 }
 
 pub(super) async fn expire(

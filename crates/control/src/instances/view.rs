@@ -138,7 +138,7 @@ fn unreadable(status: &Status) -> Option<ConditionView> {
 }
 
 /// What a folder takes on the disk; a mount point below is not entered, its bytes lie elsewhere.
-pub(super) fn local_bytes(folder: &Path) -> u64 {
+pub(crate) fn local_bytes(folder: &Path) -> u64 {
     let Ok(device) = std::fs::metadata(folder).map(|meta| meta.dev()) else { return 0 };
     let (mut folders, mut bytes) = (vec![folder.to_owned()], 0);
     while let Some(folder) = folders.pop() {

@@ -121,28 +121,36 @@ fn source_of(at: &At) -> &str {
 #[async_trait]
 impl Part for StoreIt {
     async fn act(&self, at: &At) -> Result<Value> {
-        let (daemon, watch, Input { ask, rule }) = (&at.daemon, &at.watch, at.input::<Input>()?);
-        let source = daemon.source(source_of(at))?;
-        watch.step("files");
-        let request = BackupRequest {
-            label: ask.label,
-            rule,
-            operation: Some(at.id().to_owned()),
-            full: ask.full,
-            write: WriteOptions { workers: daemon.config.backup.workers, zstd_level: daemon.config.backup.zstd_level },
-            log_patience: LOG_PATIENCE,
-        };
-        let head = back_up(&daemon.vault, &source.cluster, &source.receiver, request, watch.progress.clone()).await?;
-        views::to_json(&views::backup_of_head(&head))
+        let Input { ask, rule } = at.input()?;
+        store_as(at, ask, rule).await
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
-        let source: SourceName = source_of(at).parse()?;
-        let backups = catalog::backups(&at.daemon.vault, &source).await?;
-        let is_mine = |backup: &&BackupInfo| backup.head.operation.as_deref() == Some(at.id());
-        Ok(match backups.iter().rfind(is_mine) {
-            Some(mine) => Found::Done(views::to_json(&views::backup_of_head(&mine.head))?),
-            None => Found::NotDone,
-        })
+        Ok(stored_by(at).await?.map_or(Found::NotDone, Found::Done))
     }
+}
+
+/// A backup of the operation's source, as one of its steps. A `BackupView`.
+pub(super) async fn store_as(at: &At, ask: BackupAsk, rule: Option<String>) -> Result<Value> {
+    let (daemon, watch) = (&at.daemon, &at.watch);
+    let source = daemon.source(source_of(at))?;
+    watch.step("files");
+    let request = BackupRequest {
+        label: ask.label,
+        rule,
+        operation: Some(at.id().to_owned()),
+        full: ask.full,
+        write: WriteOptions { workers: daemon.config.backup.workers, zstd_level: daemon.config.backup.zstd_level },
+        log_patience: LOG_PATIENCE,
+    };
+    let head = back_up(&daemon.vault, &source.cluster, &source.receiver, request, watch.progress.clone()).await?;
+    views::to_json(&views::backup_of_head(&head))
+}
+
+/// The backup that this operation made, whatever its answer was.
+pub(super) async fn stored_by(at: &At) -> Result<Option<Value>> {
+    let source: SourceName = source_of(at).parse()?;
+    let backups = catalog::backups(&at.daemon.vault, &source).await?;
+    let is_mine = |backup: &&BackupInfo| backup.head.operation.as_deref() == Some(at.id());
+    backups.iter().rfind(is_mine).map(|mine| views::to_json(&views::backup_of_head(&mine.head))).transpose()
 }

@@ -108,17 +108,7 @@ impl Part for Reset {
 
 /// An ask for a moment; where it goes is filled in later.
 pub(crate) fn at(moment: MomentAsk) -> RestoreAsk {
-    RestoreAsk {
-        moment,
-        into: String::new(),
-        port: None,
-        delta: false,
-        tablespaces: Default::default(),
-        no_start: false,
-        owner: None,
-        open: false,
-        limit: 0,
-    }
+    RestoreAsk::of(moment)
 }
 
 pub(crate) fn short_id(daemon: &Daemon) -> String {

@@ -62,7 +62,7 @@ fn about(at: &At) -> Result<(SourceName, BackupId, String)> {
 }
 
 /// The pin is of the operation, so it is made once.
-fn pin_of(at: &At) -> Result<u64> {
+pub(super) fn pin_of(at: &At) -> Result<u64> {
     let id = u64::from_str_radix(at.id(), 16);
     Ok(id.map_err(|_| vault::Error::Internal(format!("an operation with the id {}", at.id())))?)
 }

@@ -6,7 +6,7 @@ use ops::{Failure, Phase, Run, Status};
 use crate::daemon::Daemon;
 use crate::error::kind_of_code;
 
-const KINDS: [OperationKind; 16] = [
+const KINDS: [OperationKind; 17] = [
     OperationKind::Backup,
     OperationKind::Restore,
     OperationKind::Check,
@@ -23,6 +23,7 @@ const KINDS: [OperationKind; 16] = [
     OperationKind::Stop,
     OperationKind::Detach,
     OperationKind::Remove,
+    OperationKind::Retire,
 ];
 
 pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
@@ -43,6 +44,7 @@ pub(crate) fn kind_name(kind: OperationKind) -> &'static str {
         OperationKind::Stop => "stop",
         OperationKind::Detach => "detach",
         OperationKind::Remove => "remove",
+        OperationKind::Retire => "retire",
     }
 }
 
@@ -84,8 +86,12 @@ fn catalog_trouble(daemon: &Daemon, run: &Run) -> Option<ErrorBody> {
     Some(error.body())
 }
 
-/// What it came to is what its step left; of a backup by a policy the first, of which expiry is only the end.
+/// What it came to is its report, or what its step left; of a backup by a policy the first, of which expiry is only the end.
 fn result(run: &Run) -> Option<serde_json::Value> {
+    let report = run.output("report");
+    if !report.is_null() {
+        return Some(report.clone());
+    }
     run.state.steps.first().map(|step| step.output.clone())
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Allowance, Policy, Stack, duration};
+use super::{Allowance, Outside, Policy, Stack, duration};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -73,6 +73,7 @@ fn places(stack: &Stack) -> Vec<Place> {
         places.push(place(&format!("policy.backup {:?}", rule.name), fields));
     }
     places.extend(of_tables(&stack.policy));
+    places.extend(of_outside(&stack.outside));
     places
 }
 
@@ -104,6 +105,20 @@ fn of_tables(policy: &Policy) -> Vec<Place> {
     ];
     places.push(place("policy.entitlements", allowed));
     places
+}
+
+/// A driver's settings are its own, and shown as they stand in the file.
+fn of_outside(outside: &Outside) -> Vec<Place> {
+    let services = outside.services.iter().map(|one| item("service", &one.name, one));
+    let hooks = outside.hooks.iter().map(|one| item("hook", &one.name, one));
+    let health = outside.health.iter().map(|one| item("health", &one.name, one));
+    services.chain(hooks).chain(health).collect()
+}
+
+fn item(what: &str, name: &str, item: &impl serde::Serialize) -> Place {
+    let table = toml::Table::try_from(item).unwrap_or_default();
+    let settings = table.iter().filter(|(key, _)| *key != "name").map(|(key, value)| format!("{key} = {value}"));
+    place(&format!("{what} {name:?}"), [("as", Some(settings.collect::<Vec<_>>().join(", ")))])
 }
 
 fn place<const N: usize>(name: &str, fields: [(&'static str, Option<String>); N]) -> Place {

@@ -11,6 +11,7 @@ use super::{
     StackSource, Zone, duration,
 };
 
+mod outside;
 mod section;
 mod write;
 
@@ -46,8 +47,10 @@ fn read_stack(table: Table, found: &mut Vec<Finding>) -> Option<Stack> {
         file.required_sections("source", found).into_iter().map(|section| read_source(section, found)).collect();
     refuse_twice("source", sources.iter().map(|source| source.as_ref().map(|source| source.name.as_str())), found);
     let policy = file.section("policy", found).map(|policy| read_policy(policy, found)).unwrap_or_default();
+    let sources: Vec<StackSource> = sources.into_iter().flatten().collect();
+    let outside = outside::read(&mut file, &sources, found);
     file.end(found);
-    Some(Stack { name: name?, sources: sources.into_iter().flatten().collect(), policy })
+    Some(Stack { name: name?, sources, policy, outside })
 }
 
 fn read_source(mut section: Section, found: &mut Vec<Finding>) -> Option<StackSource> {

@@ -5,11 +5,67 @@
 //!   timeline 2               ╺━━━━━━━┿━━━━━━━━━━━╸ end            its first segment repeats what the parent had of it
 //! ```
 
-use vault::log::read::LogIndex;
+use jiff::Timestamp;
+use vault::backup::catalog::BackupInfo;
+use vault::log::read::{LogIndex, LogObject};
 
 use super::lsn::{Lsn, Timeline};
 use super::wal::names::History;
 use crate::error::Result;
+
+/// The timeline that the server was on at a time, or is on now, as far as the log tells by when it came. A number says nothing of that: a
+/// server that was restored to an earlier moment goes on in a new timeline, and one that went back from there on the old one, so that a
+/// time may lie on a branch that was left since.
+pub async fn timeline_at(index: &LogIndex, backups: &[BackupInfo], time: Option<Timestamp>) -> Result<Timeline> {
+    let numbers = index.timelines().chain(backups.iter().map(|backup| backup.head.timeline));
+    let newest = numbers.max().unwrap_or(1);
+    let known: Vec<Timeline> = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).collect();
+    if known.len() < 2 {
+        return Ok(newest);
+    }
+    let mut found = None;
+    for timeline in known {
+        let seen = match time {
+            None => last_heard_of(index, timeline).await?,
+            Some(time) => last_seen_before(index, timeline, time).await?,
+        };
+        found = found.max(seen.map(|seen| (seen, timeline)));
+    }
+    Ok(found.map_or(newest, |(_, timeline)| timeline))
+}
+
+async fn last_heard_of(index: &LogIndex, timeline: Timeline) -> Result<Option<Timestamp>> {
+    let received = match index.objects(timeline).last() {
+        Some(last) => Some(index.head(last).await?.received),
+        None => None,
+    };
+    Ok(received.max(index.mark(timeline).map(|(_, time)| time)))
+}
+
+/// The last moment up to a time at which something was written on a timeline, as far as its objects tell, which come in the order of
+/// their times.
+async fn last_seen_before(index: &LogIndex, timeline: Timeline, time: Timestamp) -> Result<Option<Timestamp>> {
+    let begins = Lineage::load(index, timeline).await?.begins();
+    let objects = index.objects(timeline);
+    let (mut from, mut to, mut last) = (0, objects.len(), None);
+    while from < to {
+        let middle = from.midpoint(to);
+        let (began, ended) = span(index, &objects[middle], begins).await?;
+        match began <= time {
+            true => (from, last) = (middle + 1, Some(ended.min(time))),
+            false => to = middle,
+        }
+    }
+    Ok(last)
+}
+
+/// From its first commit to its latest, or when it came: the first object of a timeline repeats commits of its parent.
+async fn span(index: &LogIndex, object: &LogObject, begins: Lsn) -> Result<(Timestamp, Timestamp)> {
+    let head = index.head(object).await?;
+    let first = head.moments.first.filter(|_| object.range.from >= begins.0).map(|first| first.time);
+    let began = first.unwrap_or(head.received);
+    Ok((began, head.moments.latest.unwrap_or(began).max(began)))
+}
 
 /// A timeline and those it came from, oldest first.
 #[derive(Debug, Clone)]
@@ -39,6 +95,11 @@ impl Lineage {
 
     pub fn timeline(&self) -> Timeline {
         self.history.timeline
+    }
+
+    /// Where its newest timeline begins.
+    pub fn begins(&self) -> Lsn {
+        self.history.ancestors.last().map_or(Lsn(0), |parent| parent.switch_lsn)
     }
 
     pub fn contains(&self, timeline: Timeline) -> bool {

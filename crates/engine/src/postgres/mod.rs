@@ -23,6 +23,7 @@ pub mod restore;
 pub mod simulated;
 pub mod source;
 mod stopwatch;
+pub mod successor;
 pub mod target;
 pub mod verify;
 pub mod wal;

@@ -52,6 +52,8 @@ pub use super::stopwatch::{Durations, Steps};
 pub enum Purpose {
     /// It takes the place of the old one some day: its own settings, all of it looked at.
     Restore,
+    /// The same, at once: nobody gets in before it lies there, see `successor`.
+    Successor,
     /// For people to use beside the original: small, and silent towards the world outside.
     Clone,
     /// To look at for a moment: it stays in recovery, so nothing can be written.
@@ -467,7 +469,7 @@ async fn open(sql: &mut Connection, prepared: &Prepared, resolved: &Resolved, pu
         pause = (pause * 5 / 4).min(LAST_LOOK);
     }
     config::take_recovery_out(prepared)?;
-    if purpose != Purpose::Drill {
+    if !matches!(purpose, Purpose::Drill | Purpose::Successor) {
         config::let_others_in(prepared, resolved)?;
     }
     sql.value("SELECT pg_reload_conf()").await?;

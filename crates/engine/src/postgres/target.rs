@@ -17,13 +17,15 @@ use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
 use super::info::ClusterInfo;
-use super::lineage::{Lineage, Reach};
+use super::lineage::{Lineage, Reach, timeline_at};
 use super::lsn::{Lsn, Timeline};
 use crate::error::{Error, Result};
 
 mod search;
+mod since;
 pub mod windows;
 
+pub use since::written_since;
 pub use windows::{Window, windows};
 
 /// A commit's time is taken shortly before it reaches the log, so what was complete at a time is only said this much later.
@@ -47,7 +49,7 @@ pub struct Request {
     pub target: Target,
     /// Stop before the target instead of behind it.
     pub exclusive: bool,
-    /// The newest when not said.
+    /// When not said, the one that the server was on at the time that is asked for, or is on now.
     pub timeline: Option<Timeline>,
     /// Up to this time the log is complete although it may not say so itself yet: the live receiver knows.
     pub complete_at: Option<(Lsn, Timestamp)>,
@@ -129,8 +131,12 @@ type Refused = String;
 
 impl<'a> Finder<'a> {
     async fn new(backups: &'a [BackupInfo], index: &'a LogIndex, request: &'a Request) -> Result<Finder<'a>> {
-        let newest = index.timelines().chain(backups.iter().map(|backup| backup.head.timeline)).max().unwrap_or(1);
-        let lineage = Lineage::load(index, request.timeline.unwrap_or(newest)).await?;
+        let timeline = match (request.timeline, &request.target) {
+            (Some(timeline), _) => timeline,
+            (None, Target::Time(time)) => timeline_at(index, backups, Some(*time)).await?,
+            (None, _) => timeline_at(index, backups, None).await?,
+        };
+        let lineage = Lineage::load(index, timeline).await?;
         Ok(Finder { backups, index, request, lineage })
     }
 

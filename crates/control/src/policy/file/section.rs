@@ -129,6 +129,11 @@ impl Section {
         sections
     }
 
+    /// All of it, to be read by somebody else; with its path.
+    pub(super) fn whole(self) -> (String, Table) {
+        (self.path, self.table)
+    }
+
     pub(super) fn end(self, found: &mut Vec<Finding>) {
         for key in self.table.keys() {
             let hint = format!("known here: {}", self.known.join(", "));

@@ -143,7 +143,7 @@ proptest! {
     fn what_is_exported_is_read_as_the_same(policy in policies(), command in "\\PC{1,30}") {
         prop_assume!(!command.trim().is_empty());
         let source = StackSource { name: "orders".into(), url: SourceUrl::Command(command) };
-        let stack = Stack { name: "shop".into(), sources: vec![source], policy };
+        let stack = Stack { name: "shop".into(), sources: vec![source], policy, outside: Default::default() };
         let text = export(&stack).expect("printable");
         prop_assert_eq!(parse(&text), Ok(stack.clone()), "{}", text);
         prop_assert_eq!(export(&parse(&text).expect("readable")), Ok(text));

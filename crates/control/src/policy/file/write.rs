@@ -3,13 +3,15 @@
 
 use serde::Serialize;
 
-use crate::policy::{Allowance, BackupRule, DrillRule, Policy, Stack, duration};
+use crate::policy::{Allowance, BackupRule, DrillRule, Outside, Policy, Stack, duration};
 
 #[derive(Serialize)]
 struct StackFile {
     stack: Head,
     source: Vec<Source>,
     policy: PolicyTable,
+    #[serde(flatten)]
+    outside: Outside,
 }
 
 #[derive(Serialize)]
@@ -104,6 +106,7 @@ pub(crate) fn export(stack: &Stack) -> Result<String, toml::ser::Error> {
         stack: Head { name: stack.name.clone() },
         source: sources.map(|source| Source { name: source.name.clone(), url: source.url.to_string() }).collect(),
         policy: policy_table(&stack.policy),
+        outside: stack.outside.clone(),
     };
     toml::to_string(&file)
 }

@@ -32,9 +32,16 @@ pub(super) async fn find(
     let slot = slot_or_new(cluster, replication).await?;
     let oldest = slot.restart_lsn.unwrap_or(system.position).align_down(segment_bytes);
     let index = LogIndex::load(vault, &cluster.source).await?;
-    let newest = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).max();
-    let Some(newest) = newest else {
+    let known: Vec<Timeline> = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).collect();
+    let Some(last) = known.iter().copied().max() else {
         return Ok(Start { timeline: system.timeline, position: Some(oldest), gaps: vec![] });
+    };
+    // A server that was restored, or went back from that, need not be on the newest there ever was.
+    let history = history_of(replication, system.timeline).await?;
+    let followed = known.iter().copied().filter(|timeline| history.end_of(*timeline).is_some());
+    let newest = match known.contains(&system.timeline) {
+        true => system.timeline,
+        false => followed.max().unwrap_or(last),
     };
     let end = Lsn(index.end(newest).unwrap_or(0));
     let now = vault.env().now();
@@ -59,9 +66,13 @@ pub(super) async fn find(
         }
         return Ok(Start { timeline: newest, position: gone.then_some(oldest), gaps });
     }
-    let history = history_of(replication, system.timeline).await?;
     match history.end_of(newest) {
         Some(switch) if end <= switch => Ok(Start { timeline: newest, position: None, gaps }),
+        // It was restored to a moment that the vault's log goes beyond. What lies behind it stays, on the old timeline.
+        Some(switch) if oldest <= switch.align_down(segment_bytes) => {
+            let from = switch.align_down(segment_bytes);
+            Ok(Start { timeline: system.timeline, position: Some(from), gaps })
+        }
         _ => {
             gaps.push(gap(end, oldest, "the server is on a timeline that does not follow from the vault's"));
             Ok(Start { timeline: system.timeline, position: Some(oldest), gaps })

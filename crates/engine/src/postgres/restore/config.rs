@@ -124,8 +124,8 @@ fn without_settings(text: &str, settings: &[&str]) -> String {
 }
 
 fn conf(prepared: &Prepared, purpose: Purpose) -> String {
-    // Who peeks or drills comes through the socket.
-    let listen = if purpose.is_fleeting() { "" } else { "localhost" };
+    // Who peeks or drills comes through the socket, and to what is not in its place yet nobody comes.
+    let listen = if purpose.is_fleeting() || purpose == Purpose::Successor { "" } else { "localhost" };
     let settings = [
         ("data_directory", prepared.into.display().to_string()),
         ("hba_file", prepared.into.join(HBA).display().to_string()),
@@ -161,7 +161,7 @@ fn manners(purpose: Purpose) -> String {
     // What will be thrown away need not outlive a power cut.
     let hasty = [("fsync", "off".to_owned()), ("full_page_writes", "off".into()), ("synchronous_commit", "off".into())];
     match purpose {
-        Purpose::Restore => String::new(),
+        Purpose::Restore | Purpose::Successor => String::new(),
         Purpose::Clone => render(&quiet),
         Purpose::Peek | Purpose::Drill => render(&quiet) + &render(&hasty),
     }

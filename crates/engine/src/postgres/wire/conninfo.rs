@@ -71,6 +71,15 @@ pub enum Host {
     Tcp { name: String, addr: Option<IpAddr> },
 }
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Unix(folder) => write!(f, "{}", folder.display()),
+            Host::Tcp { name, .. } => f.write_str(name),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Conninfo {
     original: Zeroizing<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub(super) struct Spool {
     ahead: tokio::sync::Mutex<BTreeMap<Segment, JoinHandle<Result<bool>>>>,
     /// Put into the spool, and not yet seen to be gone from it.
     lying: Mutex<BTreeSet<Segment>>,
+    /// Segments that were begun to be written.
+    written: AtomicU64,
 }
 
 /// Goes on fetching as the server takes files out of the spool.
@@ -68,7 +71,7 @@ impl Spool {
     pub(super) fn new(index: LogIndex, order: Order) -> Arc<Spool> {
         remove_files(&order.into);
         let (turns, buffers) = (Arc::new(Semaphore::new(AT_A_TIME)), Mutex::default());
-        Arc::new(Spool { index, order, turns, buffers, ahead: Default::default(), lying: Mutex::default() })
+        Arc::new(Spool { index, order, turns, buffers, ahead: Default::default(), lying: Mutex::default(), written: AtomicU64::new(0) })
     }
 
     /// Timelines on the way to the target whose history files the vault has.
@@ -145,7 +148,9 @@ impl Spool {
         bytes.resize(self.order.segment_bytes as usize, 0);
         let written = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let (part, whole) = (self.path(SPOOL_PART, segment), self.path(SPOOL, segment));
+            // What the server asks for and what is fetched ahead may be the same segment: each is written by itself.
+            let part = self.path(&format!("{SPOOL_PART}{}.", self.written.fetch_add(1, Ordering::Relaxed)), segment);
+            let whole = self.path(SPOOL, segment);
             self.write(&part, &bytes)?;
             lock(&self.buffers).push(bytes);
             std::fs::rename(&part, &whole).map_err(|e| Error::file("place", &whole, e))?;

@@ -1,0 +1,125 @@
+//! `rekindle restore NAME --swap`: the cluster in the place of the live one. The plan first; then the operation; then its report.
+
+use std::path::Path;
+
+use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
+
+use super::restore::moment;
+use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs};
+use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
+use crate::show::runbook;
+use crate::surroundings::Surroundings;
+use crate::terminal::{agree, note, print, print_json};
+use crate::wait;
+
+pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
+    if let Some(into) = &args.into {
+        let what = format!("with --swap it goes to where the live cluster lies, not into {}", into.display());
+        return Err(Failure::input(what, "leave out --into, or --swap"));
+    }
+    let client = super::client(around)?;
+    let ask = RestoreAsk {
+        mode: RestoreMode::Swap,
+        into: String::new(),
+        port: args.place.port,
+        delta: args.place.delta,
+        tablespaces: args.place.tablespaces.iter().map(|(oid, path)| (*oid, path.display().to_string())).collect(),
+        owner: args.place.owner.clone(),
+        no_start: args.place.no_start,
+        open: args.open,
+        limit: args.limit.unwrap_or(0),
+        moment: moment(&args.target, &around.view().now)?,
+    };
+    let plan = client.restore_plan(&args.name, &ask).await?;
+    if let Some(shown) = agreed(&plan, args.place.dry_run, args.place.yes, around)? {
+        return Ok(shown);
+    }
+    let begun = client.restore(&args.name, &ask).await?;
+    let result = wait::until_over(around, &client, begun).await?;
+    show(&wait::read(&result)?, args.place.report.as_deref(), around)
+}
+
+/// Shows the plan, and asks. An exit code where that was all; what blocks is refused by the daemon, with all of it.
+fn agreed(plan: &RestorePlan, dry_run: bool, yes: bool, around: &Surroundings) -> Result<Option<u8>, Failure> {
+    match (around.global.json, dry_run) {
+        (true, true) => print_json(plan)?,
+        (true, false) => {}
+        (false, true) => print(&runbook::plan(plan, &around.view())),
+        (false, false) => note(&runbook::plan(plan, &around.view())),
+    }
+    let is_blocked = plan.findings.iter().any(|finding| finding.severity == "blocks");
+    if dry_run {
+        return Ok(Some(if is_blocked { NOT_ALL_WELL } else { WELL }));
+    }
+    if !is_blocked {
+        let what = format!("put {} in the place of the live cluster {}", plan.asked, plan.into);
+        agree(around, &what, yes, false)?;
+    }
+    Ok(None)
+}
+
+pub async fn retired(around: &Surroundings) -> Outcome {
+    let found = super::client(around)?.retired().await?;
+    match around.global.json {
+        true => print_json(&found)?,
+        false => print(&runbook::retired(&found, &around.view())),
+    }
+    Ok(WELL)
+}
+
+pub async fn retire(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
+    let client = super::client(around)?;
+    let found = client.retired().await?;
+    let kept = found.iter().find(|one| one.operation == args.id);
+    if let Some(kept) = kept {
+        note(&runbook::retired(std::slice::from_ref(kept), &around.view()));
+        if args.dry_run {
+            return Ok(WELL);
+        }
+        agree(around, &format!("remove {} for good", kept.path), args.yes, false)?;
+    }
+    client.retire(&args.id).await?;
+    print("It is gone. What the vault has of it stays.\n");
+    Ok(WELL)
+}
+
+pub async fn rollback(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
+    let client = super::client(around)?;
+    let plan = client.rollback_plan(&args.id).await?;
+    if let Some(shown) = agreed(&plan, args.dry_run, args.yes, around)? {
+        return Ok(shown);
+    }
+    let begun = client.rollback(&args.id).await?;
+    let result = wait::until_over(around, &client, begun).await?;
+    show(&wait::read(&result)?, None, around)
+}
+
+/// `rekindle report`
+pub async fn report(args: &OpReportArgs, around: &Surroundings) -> Outcome {
+    let operation = super::client(around)?.operation(&args.id).await?;
+    let told = operation.result.as_ref().filter(|result| result["unserved_seconds"].is_number());
+    match told {
+        Some(result) => show(&wait::read(result)?, args.out.as_deref(), around),
+        None => Err(Failure::input(
+            format!("operation {} has no such report", args.id),
+            "a report is of a restore with --swap that is over; rekindle ops show says how others went",
+        )),
+    }
+}
+
+fn show(report: &RunbookReport, out: Option<&Path>, around: &Surroundings) -> Outcome {
+    if let Some(path) = out {
+        let text = match path.extension().is_some_and(|ending| ending == "json") {
+            true => {
+                serde_json::to_string_pretty(report).map_err(|error| Failure::internal("cannot write JSON", error))?
+            }
+            false => report.markdown.clone(),
+        };
+        std::fs::write(path, text).map_err(|error| Failure::file("write", path, error))?;
+    }
+    match around.global.json {
+        true => print_json(report)?,
+        false => print(&report.markdown),
+    }
+    Ok(WELL)
+}

@@ -1,0 +1,154 @@
+//! Services around a restore: stopped before, and exactly those started again that ran.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use engine::postgres::successor::is_served;
+use engine::postgres::wire::{Connection, Mode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::preflight::Was;
+use super::source_of;
+use super::swap::Swap;
+use crate::driver::Trouble;
+use crate::driver::service::Standing;
+use crate::error::{Error, Result};
+use crate::operation::{At, Part};
+use crate::policy::outside::Service;
+
+const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(super) struct Quiesce;
+
+#[async_trait]
+impl Part for Quiesce {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let swap: Swap = at.input()?;
+        for service in swap.outside.users() {
+            stop(at, service).await?;
+        }
+        stop_server(at, &swap).await.map(|()| Value::Null)
+    }
+
+    async fn undo(&self, at: &At) -> Result<()> {
+        let swap: Swap = at.input()?;
+        let was = was(at)?;
+        let server = server(at, &swap)?;
+        if ran(&was, server).is_some() {
+            start_server(at, &swap).await?;
+        }
+        for service in swap.outside.users().rev() {
+            start(at, service, &was).await?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Resume;
+
+#[async_trait]
+impl Part for Resume {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let (swap, was) = (at.input::<Swap>()?, was(at)?);
+        for service in swap.outside.users().rev() {
+            start(at, service, &was).await?;
+        }
+        Ok(Value::Null)
+    }
+
+    async fn undo(&self, at: &At) -> Result<()> {
+        let swap: Swap = at.input()?;
+        for service in swap.outside.users() {
+            stop(at, service).await?;
+        }
+        Ok(())
+    }
+}
+
+fn was(at: &At) -> Result<Was> {
+    let broken = |e: serde_json::Error| vault::Error::Internal(format!("what preflight left: {e}"));
+    Ok(Was::deserialize(at.work.output("preflight")).map_err(broken)?)
+}
+
+/// What `start` needs; nothing of one that did not run.
+fn ran<'a>(was: &'a Was, service: &Service) -> Option<&'a Value> {
+    match was.services.get(&service.name) {
+        Some(Standing::Runs { was }) => Some(was),
+        _ => None,
+    }
+}
+
+fn server<'a>(at: &At, swap: &'a Swap) -> Result<&'a Service> {
+    let missing = || Error::Ask(format!("nothing says how the server of {} is stopped and started", source_of(at)));
+    swap.outside.server_of(source_of(at)).ok_or_else(missing)
+}
+
+fn of(service: &Service) -> impl Fn(Trouble) -> Error + '_ {
+    move |trouble| trouble.of(&format!("service {}", service.name))
+}
+
+async fn stop(at: &At, service: &Service) -> Result<()> {
+    let driver = service.spec.driver();
+    if driver.standing(&at.daemon.host).await.map_err(of(service))? == Standing::Stopped {
+        return Ok(());
+    }
+    at.watch.step(&format!("stop {}", service.name));
+    driver.stop(&at.daemon.host).await.map_err(of(service))?;
+    at.work.say(format!("{} is stopped: {}", service.name, driver.what()));
+    Ok(())
+}
+
+async fn start(at: &At, service: &Service, was: &Was) -> Result<()> {
+    let (driver, Some(was)) = (service.spec.driver(), ran(was, service)) else { return Ok(()) };
+    at.watch.step(&format!("start {}", service.name));
+    driver.start(&at.daemon.host, was).await.map_err(of(service))?;
+    at.work.say(format!("{} runs: {}", service.name, driver.what()));
+    Ok(())
+}
+
+/// Whatever the service says: no server may be left in the directory.
+pub(super) async fn stop_server(at: &At, swap: &Swap) -> Result<()> {
+    let server = server(at, swap)?;
+    stop(at, server).await?;
+    match is_served(&swap.places.live) {
+        false => Ok(()),
+        true => {
+            let what = format!("it says that it is stopped, and a server still runs in {}", swap.places.live.display());
+            Err(of(server)(Trouble::refused(what).hint("is it the service of this cluster?")))
+        }
+    }
+}
+
+/// Returns when the live directory's server answers where those who use it ask.
+pub(super) async fn start_server(at: &At, swap: &Swap) -> Result<()> {
+    let service = server(at, swap)?;
+    let was = was(at)?;
+    at.watch.step(&format!("start {}", service.name));
+    let with = ran(&was, service).unwrap_or(&Value::Null);
+    service.spec.driver().start(&at.daemon.host, with).await.map_err(of(service))?;
+    let info = at.daemon.source(source_of(at))?.cluster.conninfo;
+    let mut waited = Duration::ZERO;
+    let mut sql = loop {
+        match Connection::connect(&info, Mode::Sql).await {
+            Ok(sql) => break sql,
+            Err(error) if waited >= ANSWER_PATIENCE || !error.is_retriable() => return Err(error.into()),
+            Err(_) => {
+                tokio::time::sleep(LOOK_EVERY).await;
+                waited += LOOK_EVERY;
+            }
+        }
+    };
+    let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
+    sql.close().await;
+    match std::path::Path::new(&serves) == swap.places.live {
+        true => Ok(at.work.say(format!("{} runs, and answers", service.name))),
+        false => {
+            let what = format!("what answers serves {serves}, and not {}", swap.places.live.display());
+            Err(of(service)(Trouble::refused(what)))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`. A table is a few keys of ours, and those of the driver that it
+//! names; what neither knows is a finding.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::section::{Finding, Section};
+use super::{name, refuse_twice};
+use crate::policy::StackSource;
+use crate::policy::invalid::Invalid;
+use crate::policy::outside::{Health, Hook, Outside, Service};
+
+pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Outside {
+    let services: Vec<Service> = items(file, "service", found, |one: &Service| one.spec.wrong());
+    let hooks: Vec<Hook> = items(file, "hook", found, |one: &Hook| one.spec.wrong());
+    let health: Vec<Health> = items(file, "health", found, |one: &Health| one.spec.wrong());
+    refuse_twice("service", services.iter().map(|one| Some(one.name.as_str())), found);
+    refuse_twice("hook", hooks.iter().map(|one| Some(one.name.as_str())), found);
+    refuse_twice("health", health.iter().map(|one| Some(one.name.as_str())), found);
+    for (at, service) in services.iter().enumerate() {
+        let Some(of) = &service.server_of else { continue };
+        let wrong = match (sources.iter().any(|source| source.name == *of), first_of(&services, of) == Some(at)) {
+            (false, _) => Invalid::new(format!("there is no source {of:?} in this stack")),
+            (true, false) => Invalid::new(format!("another service is the server of {of:?} already")),
+            (true, true) => continue,
+        };
+        found.push(Finding::new(&format!("service[{at}].server_of"), wrong));
+    }
+    Outside { services, hooks, health }
+}
+
+fn first_of(services: &[Service], source: &str) -> Option<usize> {
+    services.iter().position(|service| service.server_of.as_deref() == Some(source))
+}
+
+fn items<T: DeserializeOwned + Serialize>(
+    file: &mut Section,
+    key: &'static str,
+    found: &mut Vec<Finding>,
+    wrong: impl Fn(&T) -> Option<String>,
+) -> Vec<T> {
+    let sections = file.sections(key, found);
+    let read = |section: Section| {
+        let (path, table) = section.whole();
+        match item(&path, table, found) {
+            Some(item) => match wrong(&item) {
+                None => Some(item),
+                Some(what) => {
+                    found.push(Finding::new(&path, Invalid::new(what)));
+                    None
+                }
+            },
+            None => None,
+        }
+    };
+    sections.into_iter().filter_map(read).collect()
+}
+
+fn item<T: DeserializeOwned + Serialize>(path: &str, table: Table, found: &mut Vec<Finding>) -> Option<T> {
+    let before = found.len();
+    match table.get("name").map(|text| text.as_str().map(str::to_owned).ok_or(()).map(name)) {
+        None => found.push(Finding::new(&format!("{path}.name"), Invalid::new("is missing"))),
+        Some(Ok(Err(invalid))) => found.push(Finding::new(&format!("{path}.name"), invalid)),
+        Some(Err(()) | Ok(Ok(_))) => {}
+    }
+    let item = T::deserialize(Value::Table(table.clone()));
+    let item = item.map_err(|e| found.push(Finding::new(path, Invalid::new(e.message().trim().to_owned())))).ok()?;
+    // What was not taken would be left out without a word.
+    let taken = Table::try_from(&item).unwrap_or_default();
+    unknown(path, &table, &taken, found);
+    (found.len() == before).then_some(item)
+}
+
+fn unknown(path: &str, written: &Table, taken: &Table, found: &mut Vec<Finding>) {
+    for (key, value) in written {
+        let path = format!("{path}.{key}");
+        match (value, taken.get(key)) {
+            (_, None) => {
+                let known: Vec<&str> = taken.keys().map(String::as_str).collect();
+                let hint = format!("known here, among others: {}", known.join(", "));
+                found.push(Finding::new(&path, Invalid::new("is not a setting").hint(hint)));
+            }
+            (Value::Table(written), Some(Value::Table(taken))) => unknown(&path, written, taken, found),
+            _ => {}
+        }
+    }
+}

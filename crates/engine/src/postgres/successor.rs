@@ -1,0 +1,290 @@
+//! A restored directory takes the place of the live one under its name, and can go back. Both servers are stopped.
+//!
+//! ```text
+//!   before      LIVE = old          STAGED = new
+//!   exchanged   LIVE = new          STAGED = old        one system call: at no moment is there nothing, or half of something, at LIVE
+//!   after       LIVE = new          RETIRED = old       fenced: without pg_control no server starts there
+//!   gone back   LIVE = old          UNDONE = new        what was written in it since is kept
+//! ```
+//! Which of them it is can be seen: the new one carries a mark with the word that the exchange was asked by. So each step can be done
+//! again after a crash at any point.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde::{Deserialize, Serialize};
+
+use super::control_file::{self, ControlFile, State};
+use super::instance::server_in;
+use super::lsn::Lsn;
+use crate::error::{Error, Result};
+
+const MARK: &str = "rekindle.successor";
+/// What pg_control is called in a directory that is fenced.
+const FENCED: &str = "global/pg_control.retired";
+/// What a cluster keeps of its settings in its own directory; in the new one they are as the old one has them now.
+const SETTINGS: &[&str] = &["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d"];
+/// Certificates and keys, by their endings.
+const CREDENTIALS: &[&str] = &["crt", "key", "pem", "crl"];
+
+/// The directories of one exchange, and the word that marks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Succession {
+    pub live: PathBuf,
+    pub staged: PathBuf,
+    pub retired: PathBuf,
+    pub undone: PathBuf,
+    pub word: String,
+}
+
+/// See the head of this file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stand {
+    Before,
+    Exchanged,
+    After,
+}
+
+impl Succession {
+    /// Beside the live directory, on its file system.
+    pub fn beside(live: &Path, word: &str) -> Succession {
+        let named = |what: &str| PathBuf::from(format!("{}.{what}-{word}", live.display()));
+        Succession {
+            live: live.to_owned(),
+            staged: named("restored"),
+            retired: named("retired"),
+            undone: named("undone"),
+            word: word.to_owned(),
+        }
+    }
+
+    /// The other way: what was retired comes back, and what serves now goes aside.
+    pub fn back(live: &Path, retired: &Path, word: &str) -> Succession {
+        Succession { staged: retired.to_owned(), ..Succession::beside(live, word) }
+    }
+
+    /// What would forbid it, before anything is there; nothing stays of the trial.
+    pub fn trial(&self) -> Result<()> {
+        let refused = |what: &str, hint: &str| Error::Occupied {
+            path: self.live.display().to_string(),
+            what: what.to_owned(),
+            hint: hint.to_owned(),
+        };
+        let beside = "restore into a directory beside it with --into, and point those who use it there";
+        let parent = parent(&self.live);
+        let device =
+            |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|e| Error::file("look at", path, e));
+        if device(&self.live)? != device(parent)? {
+            return Err(refused("is a mount point, and cannot be renamed", beside));
+        }
+        for taken in [&self.retired, &self.undone] {
+            if taken.symlink_metadata().is_ok() {
+                return Err(refused(
+                    &format!("cannot be kept as {}: that is there already", taken.display()),
+                    "move it away",
+                ));
+            }
+        }
+        let (one, two) = (with_ending(&self.staged, "trial-1"), with_ending(&self.staged, "trial-2"));
+        let tried = fs::create_dir(&one).and_then(|()| fs::create_dir(&two)).and_then(|()| exchange(&one, &two));
+        let _ = (fs::remove_dir(&one), fs::remove_dir(&two));
+        match tried {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(Error::file("rename in", parent, error))
+            }
+            Err(error) => {
+                Err(refused(&format!("lies on a file system that cannot exchange two directories: {error}"), beside))
+            }
+        }
+    }
+
+    pub fn stand(&self) -> Stand {
+        match (is_marked(&self.live, &self.word), self.retired.exists()) {
+            (true, true) => Stand::After,
+            (true, false) => Stand::Exchanged,
+            (false, _) => Stand::Before,
+        }
+    }
+
+    /// The new one gets the settings of the old one as they are now. Before the exchange; can be repeated.
+    pub fn take_settings_over(&self) -> Result<()> {
+        if self.stand() != Stand::Before {
+            return Ok(());
+        }
+        for name in SETTINGS {
+            let (from, to) = (self.live.join(name), self.staged.join(name));
+            remove(&to)?;
+            if from.exists() {
+                copy(&from, &to)?;
+            }
+        }
+        for entry in list(&self.live)? {
+            let is_credential = |ending: &std::ffi::OsStr| CREDENTIALS.iter().any(|known| ending == *known);
+            if entry.extension().is_some_and(is_credential) {
+                let to = self.staged.join(entry.file_name().unwrap_or_default());
+                copy(&entry, &to)?;
+            }
+        }
+        for ours in ["rekindle.conf", "rekindle.recovery.conf", "rekindle.hba.conf"] {
+            remove(&self.staged.join(ours))?;
+        }
+        sync(&self.staged)
+    }
+
+    /// The new one comes to the live place, and the old one is fenced and kept. From wherever it stands.
+    pub fn succeed(&self) -> Result<()> {
+        if self.stand() == Stand::Before {
+            self.must_be_stopped(&[&self.live, &self.staged])?;
+            let mark = self.staged.join(MARK);
+            fs::write(&mark, &self.word).map_err(|e| Error::file("write", &mark, e))?;
+            like(&mark, &self.staged)?;
+            sync(&mark)?;
+            sync(&self.staged)?;
+            // One that comes back was fenced when it went.
+            unfence(&self.staged)?;
+            exchange(&self.live, &self.staged).map_err(|e| Error::file("exchange", &self.live, e))?;
+            sync(parent(&self.live))?;
+        }
+        if self.stand() == Stand::Exchanged {
+            rename(&self.staged, &self.retired)?;
+        }
+        fence(&self.retired)
+    }
+
+    /// The old one comes back to the live place; the new one is kept with all that was written in it. From wherever it stands.
+    pub fn go_back(&self) -> Result<()> {
+        let stand = self.stand();
+        if stand != Stand::Before {
+            let old = if stand == Stand::After { &self.retired } else { &self.staged };
+            self.must_be_stopped(&[&self.live])?;
+            unfence(old)?;
+            exchange(&self.live, old).map_err(|e| Error::file("exchange", &self.live, e))?;
+            sync(parent(&self.live))?;
+        }
+        for place in [&self.retired, &self.staged] {
+            // One that was marked may have served.
+            if is_marked(place, &self.word) {
+                rename(place, &self.undone)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn must_be_stopped(&self, places: &[&Path]) -> Result<()> {
+        match places.iter().find(|place| is_served(place)) {
+            None => Ok(()),
+            Some(place) => Err(Error::Occupied {
+                path: place.display().to_string(),
+                what: "has a server that runs".to_owned(),
+                hint: "stop it first".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Whether a server runs in a directory, whoever started it.
+pub fn is_served(directory: &Path) -> bool {
+    server_in(directory, directory).is_some()
+}
+
+/// Where the log of a server ends that was stopped in order; nothing of one that was not.
+pub fn end_of_log(directory: &Path) -> Result<Option<Lsn>> {
+    let control = read_control(directory)?;
+    Ok((control.state == State::ShutDown).then_some(control.checkpoint_lsn))
+}
+
+/// Of the directory at hand, whatever runs there.
+pub fn read_control(directory: &Path) -> Result<ControlFile> {
+    parse_control(&directory.join(control_file::PATH))
+}
+
+/// Of one that is fenced.
+pub fn read_fenced_control(directory: &Path) -> Result<ControlFile> {
+    parse_control(&directory.join(FENCED))
+}
+
+fn parse_control(path: &Path) -> Result<ControlFile> {
+    ControlFile::parse(&fs::read(path).map_err(|e| Error::file("read", path, e))?)
+}
+
+fn is_marked(place: &Path, word: &str) -> bool {
+    fs::read_to_string(place.join(MARK)).is_ok_and(|text| text == word)
+}
+
+/// No server starts without pg_control, and nothing else of it is touched.
+fn fence(directory: &Path) -> Result<()> {
+    let control = directory.join(control_file::PATH);
+    if control.exists() {
+        rename(&control, &directory.join(FENCED))?;
+    }
+    Ok(())
+}
+
+fn unfence(directory: &Path) -> Result<()> {
+    let fenced = directory.join(FENCED);
+    if fenced.exists() {
+        rename(&fenced, &directory.join(control_file::PATH))?;
+    }
+    Ok(())
+}
+
+fn exchange(one: &Path, two: &Path) -> std::io::Result<()> {
+    Ok(renameat_with(CWD, one, CWD, two, RenameFlags::EXCHANGE)?)
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|e| Error::file("rename", from, e))?;
+    sync(parent(to))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to).map_err(|e| Error::file("make", to, e))?;
+        for entry in list(from)? {
+            copy(&entry, &to.join(entry.file_name().unwrap_or_default()))?;
+        }
+    } else {
+        remove(to)?;
+        fs::copy(from, to).map_err(|e| Error::file("copy", from, e))?;
+    }
+    like(to, from)?;
+    sync(to)
+}
+
+/// The owner of another; the mode came with the copy.
+fn like(path: &Path, other: &Path) -> Result<()> {
+    let meta = fs::metadata(other).map_err(|e| Error::file("look at", other, e))?;
+    chown(path, Some(meta.uid()), Some(meta.gid())).map_err(|e| Error::file("give away", path, e))
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let entries = entries.map_err(|e| Error::file("list", folder, e))?;
+    Ok(entries.into_iter().map(|entry| entry.path()).collect())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::file("sync", path, e))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{ending}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;
