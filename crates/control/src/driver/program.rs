@@ -2,6 +2,7 @@
 //! time is up; what they say is kept to its end, without the secrets they were given.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::secret::{Secret, SecretRef, is_reference};
 
 /// Of what a program says; the end of it tells why it failed.
 const KEPT: usize = 64 * 1024;
+/// What a program leaves running may hold its streams open: what it said itself is read by then.
+const LINGERS: Duration = Duration::from_millis(500);
 
 /// A program, with what it is given.
 #[derive(Debug, Clone, Default)]
@@ -101,13 +104,23 @@ async fn to_its_end(child: &mut Child, input: Option<&str>) -> std::io::Result<(
         }
         drop(stdin);
     };
+    let (ends, ended) = tokio::sync::oneshot::channel::<()>();
+    let wait = async {
+        let status = child.wait().await;
+        drop(ends);
+        status
+    };
     let read = async {
+        let mut late = pin!(async {
+            let _ = ended.await;
+            tokio::time::sleep(LINGERS).await;
+        });
         let (mut kept, mut one, mut two) = (Vec::new(), [0; 8192], [0; 8192]);
-        loop {
+        while stdout.is_some() || stderr.is_some() {
             let got = tokio::select! {
                 got = read_some(&mut stdout, &mut one), if stdout.is_some() => got.map(|n| one[..n].to_vec()),
                 got = read_some(&mut stderr, &mut two), if stderr.is_some() => got.map(|n| two[..n].to_vec()),
-                else => break,
+                () = &mut late => break,
             }?;
             kept.extend(got);
             let over = kept.len().saturating_sub(KEPT);
@@ -115,7 +128,7 @@ async fn to_its_end(child: &mut Child, input: Option<&str>) -> std::io::Result<(
         }
         std::io::Result::Ok(kept)
     };
-    let ((), kept, status) = tokio::join!(write, read, child.wait());
+    let ((), kept, status) = tokio::join!(write, read, wait);
     Ok((status?, String::from_utf8_lossy(&kept?).into_owned()))
 }
 

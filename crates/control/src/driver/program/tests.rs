@@ -41,6 +41,18 @@ async fn who_takes_too_long_is_ended_with_its_children() {
 }
 
 #[tokio::test]
+async fn who_leaves_something_running_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mark, begun) = (folder.path().join("mark"), Instant::now());
+    let script = format!("(sleep 2; touch {}) & echo started", mark.display());
+    let ran = run(&script, Duration::from_secs(10)).await.unwrap();
+    assert!(ran.status.success() && ran.output == "started\n", "{ran:?}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(mark.exists(), "what was started was ended");
+}
+
+#[tokio::test]
 async fn what_cannot_be_run_is_said() {
     let words = ["/nowhere/at-all".to_owned()];
     let program = Program { words: &words, ..Program::default() };

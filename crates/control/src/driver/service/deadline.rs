@@ -1,0 +1,68 @@
+//! The time that a driver has: what it runs and what it waits for share one limit.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::driver::{Outcome, Trouble};
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    limit: Duration,
+    at: Instant,
+}
+
+/// What a look found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    AsWished,
+    /// How it stands instead: it is told when the time is up.
+    NotYet(String),
+}
+
+impl Deadline {
+    pub(super) fn in_seconds(seconds: u64) -> Deadline {
+        let limit = Duration::from_secs(seconds);
+        Deadline { limit, at: Instant::now() + limit }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// One thing that must be done by then.
+    pub(super) async fn within<T>(&self, what: &str, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
+        let late = || Trouble::away(format!("{what} took longer than {} s", self.limit.as_secs()));
+        tokio::time::timeout_at(self.at, doing).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Looks until it is as wished. A trouble that passes is looked at again, any other ends it.
+    pub(super) async fn until<Look, Looking>(&self, mut look: Look) -> Outcome<()>
+    where
+        Look: FnMut() -> Looking + Send,
+        Looking: Future<Output = Outcome<Seen>> + Send,
+    {
+        let mut last = Trouble::away("it was not looked at");
+        loop {
+            match tokio::time::timeout_at(self.at, look()).await {
+                Ok(Ok(Seen::AsWished)) => return Ok(()),
+                Ok(Ok(Seen::NotYet(how))) => last = Trouble::away(how),
+                Ok(Err(trouble)) if trouble.passes => last = trouble,
+                Ok(Err(trouble)) => return Err(trouble),
+                Err(_) => {}
+            }
+            if self.left() <= PAUSE {
+                let what = format!("{}, and {} s are over", last.what, self.limit.as_secs());
+                return Err(Trouble { what, ..last });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

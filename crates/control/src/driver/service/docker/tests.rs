@@ -1,0 +1,154 @@
+//! Containers of a real podman of our own.
+
+use serde_json::json;
+use testkit::podman::Engine as Podman;
+
+use super::super::ServiceSpec;
+use super::super::conformance::{World, holds, host};
+use super::*;
+
+const IMAGE: &str = "localhost/busybox";
+/// Ends when it is asked to.
+const SERVE: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"];
+
+fn podman() -> Podman {
+    let podman = Podman::start();
+    podman.build_busybox(IMAGE);
+    podman
+}
+
+fn run(podman: &Podman, name: &str, options: &[&str]) {
+    let fixed = ["run", "--detach", "--network", "none", "--name", name];
+    podman.podman(&[&fixed, options, &[IMAGE], &SERVE].concat());
+}
+
+fn docker(podman: &Podman, which: &str) -> Docker {
+    let text = format!("{which}\nsocket = {:?}\ngrace_seconds = 5\ntimeout_seconds = 60", podman.socket());
+    toml::from_str(&text).unwrap()
+}
+
+/// The processes of all that run.
+fn runs(podman: &Podman, names: &[&str]) -> Option<String> {
+    let format = "{{if .State.Running}}{{.State.Pid}}{{end}}";
+    let ids = podman.podman(&[&["inspect", "--format", format], names].concat());
+    Some(ids.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|ids| !ids.is_empty())
+}
+
+#[tokio::test]
+async fn it_holds_what_drivers_owe() {
+    let (podman, host) = (podman(), host(&[]));
+    run(&podman, "web", &["--label", "com.docker.compose.project=shop", "--label", "tier=front", "--restart", "always"]);
+    run(&podman, "worker", &["--label", "com.docker.compose.project=shop", "--label", "tier=front"]);
+    run(&podman, "other", &[]);
+    let other = runs(&podman, &["other"]);
+    let ways = [
+        ("container = [\"web\", \"worker\"]", "container = [\"web\", \"ghost\"]", "ghost"),
+        ("label = \"tier=front\"", "label = \"tier=ghost\"", "tier=ghost"),
+        ("project = \"shop\"", "project = \"ghost\"", "ghost"),
+    ];
+    for (there, missing, missing_name) in ways {
+        let service = ServiceSpec::Docker(docker(&podman, there));
+        let missing = ServiceSpec::Docker(docker(&podman, missing));
+        let runs = || runs(&podman, &["web", "worker"]);
+        holds(&World { host: &host, service: &service, missing: &missing, missing_name, runs: &runs }).await;
+    }
+    assert_eq!(runs(&podman, &["other"]), other, "another container was touched");
+}
+
+#[tokio::test]
+async fn exactly_what_ran_is_started() {
+    let (podman, host) = (podman(), host(&[]));
+    run(&podman, "web", &["--label", "tenant=one"]);
+    run(&podman, "idle", &["--label", "tenant=one"]);
+    run(&podman, "migrate", &["--label", "tenant=one", "--label", "com.docker.compose.oneoff=True"]);
+    podman.podman(&["stop", "idle", "migrate"]);
+    let tenant = docker(&podman, "label = \"tenant=one\"");
+    let Standing::Runs { was } = tenant.standing(&host).await.unwrap() else { panic!("one runs") };
+    assert_eq!(was, json!(["web"]));
+    tenant.stop(&host).await.unwrap();
+    tenant.start(&host, &was).await.unwrap();
+    assert!(runs(&podman, &["web"]).is_some() && runs(&podman, &["idle", "migrate"]).is_none());
+    tenant.start(&host, &Value::Null).await.unwrap();
+    assert!(runs(&podman, &["idle"]).is_some(), "all that match");
+    assert!(runs(&podman, &["migrate"]).is_none(), "but for what was for a moment");
+    podman.podman(&["rm", "--force", "--time", "0", "web"]);
+    let gone = tenant.start(&host, &was).await.unwrap_err();
+    let hint = "make it again as it was, and retry; nothing else was started";
+    assert_eq!(gone, Trouble::refused("container web ran, and is gone").hint(hint));
+}
+
+#[tokio::test]
+async fn a_stopped_one_stays_stopped_under_every_policy() {
+    let (podman, host) = (podman(), host(&[]));
+    let policies = ["no", "always", "unless-stopped", "on-failure"];
+    // It does not end by itself: it is killed, which an engine could take for a failure.
+    for policy in policies {
+        let fixed = ["run", "--detach", "--network", "none", "--label", "group=all", "--restart", policy];
+        podman.podman(&[&fixed[..], &["--name", policy, IMAGE, "sleep", "1000"]].concat());
+    }
+    let mut all = docker(&podman, "label = \"group=all\"");
+    all.grace_seconds = 1;
+    all.stop(&host).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!((runs(&podman, &policies), all.standing(&host).await), (None, Ok(Standing::Stopped)));
+}
+
+#[tokio::test]
+async fn what_would_not_stay_or_not_come_back_is_found_before() {
+    let (podman, host) = (podman(), host(&[]));
+    run(&podman, "passing", &["--rm", "--label", "group=odd"]);
+    run(&podman, "swarmed", &["--label", "com.docker.swarm.service.name=web", "--label", "group=odd"]);
+    run(&podman, "held", &["--label", "PODMAN_SYSTEMD_UNIT=web.service", "--label", "group=odd"]);
+    let odd = docker(&podman, "label = \"group=odd\"");
+    let expected = [
+        Trouble::refused("container passing was made with --rm: stopping it removes it").hint("make it again without --rm"),
+        Trouble::refused("container swarmed belongs to the swarm service web, which starts another in its place")
+            .hint("use the command driver with `docker service scale`"),
+        Trouble::refused("container held is held by the systemd unit web.service, which starts it again")
+            .hint("use the systemd driver with unit = \"web.service\""),
+    ];
+    assert_eq!(odd.probe(&host).await, expected);
+    assert_eq!(odd.stop(&host).await.unwrap_err(), expected[0]);
+    assert_eq!(podman.podman(&["ps", "--quiet"]).lines().count(), 3, "one was stopped all the same");
+}
+
+#[tokio::test]
+async fn one_that_ends_at_once_is_told_with_its_code() {
+    let (podman, host) = (podman(), host(&[]));
+    podman.podman(&["create", "--network", "none", "--name", "short", IMAGE, "sh", "-c", "exit 7"]);
+    let short = docker(&podman, "container = \"short\"");
+    assert_eq!(short.standing(&host).await, Ok(Standing::Stopped));
+    let trouble = short.start(&host, &Value::Null).await.unwrap_err();
+    assert_eq!(trouble, Trouble::refused("container short is exited with code 7").hint("`docker logs short` says why"));
+}
+
+#[tokio::test]
+async fn the_beginning_of_an_id_is_no_name() {
+    let (podman, host) = (podman(), host(&[]));
+    run(&podman, "web", &[]);
+    let id = podman.podman(&["inspect", "--format", "{{.Id}}", "web"]);
+    let by_id = docker(&podman, &format!("container = {:?}", &id[..12]));
+    let trouble = by_id.stop(&host).await.unwrap_err();
+    assert_eq!(trouble.what, format!("there is no container {}", &id[..12]));
+    assert!(runs(&podman, &["web"]).is_some());
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_may_come_back() {
+    let podman = Podman::start();
+    let web = docker(&podman, "container = \"web\"");
+    let socket = podman.socket().display().to_string();
+    drop(podman);
+    let gone = web.standing(&host(&[])).await.unwrap_err();
+    assert_eq!(gone.what, format!("there is no container engine at {socket}"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let deaf = Docker { socket: Some(path.clone()), ..web };
+    let expected = format!(
+        "the container engine at {} does not answer: Connection refused (os error 111)",
+        path.display()
+    );
+    let trouble = deaf.stop(&host(&[])).await.unwrap_err();
+    assert_eq!(trouble, Trouble::away(expected).hint("does it run? `docker info` asks it"));
+}
