@@ -14,11 +14,16 @@ use async_trait::async_trait;
 use crate::error::Error;
 use crate::host::Host;
 
+pub(crate) mod consumers;
+pub(crate) mod database;
 pub(crate) mod endpoint;
+pub(crate) mod fill;
 pub(crate) mod health;
 pub(crate) mod hook;
 pub(crate) mod program;
 pub(crate) mod service;
+pub(crate) mod web;
+pub(crate) mod words;
 
 /// What goes wrong outside.
 #[derive(Debug, Clone, PartialEq, Eq)]

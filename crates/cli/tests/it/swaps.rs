@@ -93,14 +93,14 @@ impl Shop {
         let hook = |name: &str, when: &str| {
             let script = format!("echo {name} >> {said}; echo said {name}");
             format!(
-                "[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\nwords = [\"sh\", \"-c\", {script:?}]\n"
+                "[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n"
             )
         };
         let looks = format!("{} -XAtqc 'SELECT max(id) FROM orders'", self.psql());
         let file = format!(
             "[stack]\nname = \"shop\"\n[[source]]\nname = \"shop\"\nurl = {url:?}\n\
              [[service]]\nname = \"app\"\n{}[[service]]\nname = \"server\"\nserver_of = \"shop\"\n{}{}{}{}{}\
-             [[health]]\nname = \"orders\"\ndriver = \"command\"\nwords = [\"sh\", \"-c\", {looks:?}]\n",
+             [[health]]\nname = \"orders\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {looks:?}]\n",
             command("app"),
             command("server"),
             hook("page", "announce"),
@@ -396,7 +396,7 @@ fn all_that_is_in_the_way_is_said_before_anything_is_touched() {
     assert!(said.contains("/nowhere/app") && said.contains("server_of"), "{said}");
     assert_eq!(shop.house.refused(&["restore", "shop", "--time", &time, "--swap", "--into", "/tmp/x", "--yes"]).0, 2);
     assert_eq!(shop.house.refused(&["rollback", "0123456789ab", "--yes"]).1, "RK-3010");
-    let wrong = good.replace("words = [\"sh\"", "word = [\"sh\"");
+    let wrong = good.replace("command = [\"sh\"", "commands = [\"sh\"");
     std::fs::write(&file, wrong).unwrap();
     let (code, refused) = shop.house.run(&["apply", text(&file)]);
     assert_eq!((code, refused["code"].as_str()), (2, Some("RK-3017")), "{refused:#}");

@@ -16,7 +16,7 @@ pub mod opened;
 pub mod owner;
 mod ports;
 mod program;
-mod quote;
+pub mod quote;
 pub mod receive;
 pub mod restore;
 #[cfg(feature = "simulated")]

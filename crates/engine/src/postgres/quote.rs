@@ -4,12 +4,12 @@
 pub(crate) const NAME_BYTES_MAX: usize = 63;
 
 /// An identifier, always in quotes, so that no list of reserved words is needed.
-pub(crate) fn ident(name: &str) -> String {
+pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A string constant. With a backslash it is an escape string, which means the same under every setting.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
@@ -21,7 +21,7 @@ pub(crate) fn dbname(name: &str) -> String {
 
 /// Parts `a."B c".d` at a separator: bare words are folded to lower case as the server does, quoted ones are kept. None when a
 /// quote is not closed or something stands beside a quoted part.
-pub(crate) fn split(text: &str, separator: char) -> Option<Vec<String>> {
+pub fn split(text: &str, separator: char) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = text;
     loop {

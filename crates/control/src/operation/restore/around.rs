@@ -67,7 +67,7 @@ impl Part for Healthy {
             let (every, deadline) =
                 (Duration::from_secs(health.every_seconds), Duration::from_secs(health.deadline_seconds));
             let say = |line: &str| at.work.say(format!("{}: {line}", health.name));
-            let well = until_well(&health.spec, &at.daemon.host, health.in_a_row, every, deadline, &say).await;
+            let well = until_well(health.spec.driver(), &at.daemon.host, health.in_a_row, every, deadline, &say).await;
             well.map_err(|trouble| trouble.of(&format!("health {}", health.name)))?;
             at.work.say(format!("{} is well", health.name));
         }

@@ -37,7 +37,10 @@ impl Container {
         if container.runs() || container.ended() {
             return Ok(container);
         }
-        Err(Trouble::refused(format!("the engine does not say how container {} stands: {:?}", container.name, container.state)))
+        Err(Trouble::refused(format!(
+            "the engine does not say how container {} stands: {:?}",
+            container.name, container.state
+        )))
     }
 
     /// Something of it may run; fails closed.
@@ -72,7 +75,8 @@ impl Container {
             troubles.push(Trouble::refused(what).hint("make it again without --rm"));
         }
         if let Some(service) = self.labels.get(SWARM) {
-            let what = format!("container {name} belongs to the swarm service {service}, which starts another in its place");
+            let what =
+                format!("container {name} belongs to the swarm service {service}, which starts another in its place");
             troubles.push(Trouble::refused(what).hint("use the command driver with `docker service scale`"));
         }
         if let Some(unit) = self.labels.get(UNIT) {

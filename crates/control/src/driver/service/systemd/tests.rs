@@ -89,7 +89,9 @@ async fn one_that_fails_is_told_apart_from_one_that_takes_long() {
     let manager = Manager::start(&[("fails.service", fails), ("slow.service", slow), ("dies.service", dies)]);
     let host = host_of(&manager);
     let failed = units(&["fails"]).start(&host, &Value::Null).await.unwrap_err();
-    assert!(!failed.passes && failed.what.starts_with("`systemctl --no-ask-password --user start -- fails` ended with"));
+    assert!(
+        !failed.passes && failed.what.starts_with("`systemctl --no-ask-password --user start -- fails` ended with")
+    );
     assert!(failed.what.contains("control process exited with error code"), "{failed:?}");
     assert_eq!(units(&["fails"]).standing(&host).await, Ok(Standing::Stopped), "failed is stopped");
     let died = units(&["dies"]).start(&host, &Value::Null).await.unwrap_err();

@@ -71,7 +71,15 @@ impl Spool {
     pub(super) fn new(index: LogIndex, order: Order) -> Arc<Spool> {
         remove_files(&order.into);
         let (turns, buffers) = (Arc::new(Semaphore::new(AT_A_TIME)), Mutex::default());
-        Arc::new(Spool { index, order, turns, buffers, ahead: Default::default(), lying: Mutex::default(), written: AtomicU64::new(0) })
+        Arc::new(Spool {
+            index,
+            order,
+            turns,
+            buffers,
+            ahead: Default::default(),
+            lying: Mutex::default(),
+            written: AtomicU64::new(0),
+        })
     }
 
     /// Timelines on the way to the target whose history files the vault has.

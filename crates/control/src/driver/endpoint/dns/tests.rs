@@ -1,0 +1,229 @@
+//! A real BIND with TSIG, and a second one that answers for it only later.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::*;
+use crate::driver::endpoint::EndpointSpec;
+use crate::driver::endpoint::conformance::{World, holds};
+
+const KEY: &str = "cGxhbnRlZC1wbGFudGVkLXBsYW50ZWQtcGxhbnRlZCE=";
+const OTHER: &str = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q=";
+
+/// A server in a folder of its own, which ends with the test.
+struct Bind {
+    folder: tempfile::TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Bind {
+    fn start(extra_zone: &str) -> Bind {
+        for _ in 0..5 {
+            if let Some(bind) = Bind::try_start(extra_zone) {
+                return bind;
+            }
+        }
+        panic!("named does not start: is bind9 installed? scripts/setup does it");
+    }
+
+    fn try_start(extra_zone: &str) -> Option<Bind> {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let zone = "$TTL 60\n@ IN SOA ns root 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\ndb A 10.0.0.1\ndb6 AAAA fd00::1\n\
+                    alias CNAME db1.example.\nmany A 10.0.0.1\nmany A 10.0.0.2\nfixed A 10.0.0.1\n";
+        fs::write(at("zone"), zone).unwrap();
+        let settings = format!(
+            "options {{ directory \"{0}\"; pid-file none; session-keyfile \"{0}/session\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+             recursion no; notify no; }};\ncontrols {{ }};\n\
+             key \"planted-key\" {{ algorithm hmac-sha256; secret \"{KEY}\"; }};\nkey \"weak\" {{ algorithm hmac-sha256; secret \"{OTHER}\"; }};\n\
+             zone \"example.test\" {{ type primary; file \"{0}/zone\"; update-policy {{ deny planted-key name fixed.example.test. ANY; grant planted-key zonesub ANY; }}; {extra_zone} }};\n",
+            folder.path().display()
+        );
+        fs::write(at("named.conf"), settings).unwrap();
+        let log = fs::File::create(at("log")).unwrap();
+        let program = if std::path::Path::new("/usr/sbin/named").exists() { "/usr/sbin/named" } else { "named" };
+        let child = Command::new(program)
+            .args(["-g", "-c", &at("named.conf"), "-n", "1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("named can be run: scripts/setup installs it");
+        let mut bind = Bind { folder, port, child };
+        let running = || bind.log().contains(" running") || matches!(bind.child.try_wait(), Ok(Some(_)));
+        assert!(testkit::postgres::wait_until(Duration::from_secs(30), running), "{}", bind.log());
+        matches!(bind.child.try_wait(), Ok(None)).then_some(bind)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn dig(&self, words: &[&str]) -> String {
+        let port = self.port.to_string();
+        let output =
+            Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tcp", "+short"]).args(words).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn nsupdate(&self, lines: &str) {
+        let key = format!("hmac-sha256:planted-key:{KEY}");
+        let mut child = Command::new("nsupdate").args(["-v", "-y", &key]).stdin(Stdio::piped()).spawn().unwrap();
+        let text = format!("server 127.0.0.1 {}\nzone example.test\n{lines}\nsend\n", self.port);
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    fn settings(&self, record: &str, name: &str) -> String {
+        format!(
+            "driver = 'dns'\nserver = '127.0.0.1:{}'\nzone = 'example.test'\nname = '{name}'\nrecord = '{record}'\nttl = 5\n\
+             key_name = 'planted-key'\nkey = 'env:KEY'\ntimeout_seconds = 3\n",
+            self.port
+        )
+    }
+}
+
+impl Drop for Bind {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One record of it.
+struct OneRecord<'a> {
+    bind: &'a Bind,
+    name: &'a str,
+}
+
+impl World for OneRecord<'_> {
+    fn seen(&self) -> String {
+        ["A", "AAAA", "CNAME"].map(|kind| self.bind.dig(&[self.name, kind])).join("\n")
+    }
+
+    fn remove(&self) {
+        self.bind.nsupdate(&format!("update delete {}.", self.name));
+    }
+}
+
+fn host() -> Host {
+    let variables = [("KEY", KEY), ("OTHER", OTHER), ("BROKEN", "planted!")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Host::system("tester".into(), "/nowhere".into(), "/nowhere/rekindle".into(), variables)
+}
+
+fn spec(text: &str) -> EndpointSpec {
+    toml::from_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn records_of_each_kind() {
+    let bind = Bind::start("");
+    for (record, name, values) in [
+        ("A", "db.example.test", ["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+        ("AAAA", "db6.example.test", ["fd00::1", "fd00::2", "fd00::3"]),
+        ("CNAME", "alias.example.test", ["db1.example", "db2.example", "db3.example"]),
+    ] {
+        holds(&spec(&bind.settings(record, name)), &host(), &OneRecord { bind: &bind, name }, values).await;
+    }
+}
+
+#[tokio::test]
+async fn looking_does_not_touch_the_zone_and_a_change_takes_the_ttl() {
+    let bind = Bind::start("");
+    let endpoint = spec(&bind.settings("A", "db.example.test"));
+    let before = bind.dig(&["example.test", "SOA"]);
+    assert_eq!(endpoint.driver().probe(&host()).await, []);
+    assert_eq!(bind.dig(&["example.test", "SOA"]), before);
+    endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap();
+    let after = bind.dig(&["example.test", "SOA"]);
+    assert_ne!(after, before);
+    endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap();
+    assert_eq!(bind.dig(&["example.test", "SOA"]), after, "what stands there already was written again");
+    assert!(bind.dig(&["+noshort", "+noall", "+answer", "+ttlid", "db.example.test", "A"]).contains("5\tIN\tA"));
+}
+
+#[tokio::test]
+async fn what_is_refused_says_why() {
+    let bind = Bind::start("");
+    let server = format!("127.0.0.1:{}", bind.port);
+    let text = |record: &str, name: &str| bind.settings(record, name);
+    let db = text("A", "db.example.test");
+    let cases = [
+        (
+            db.replace("planted-key", "weak").replace("env:KEY", "env:OTHER"),
+            format!("{server} refuses to change db.example.test: Refused"),
+        ),
+        (db.replace("env:KEY", "env:OTHER"), format!("{server} refuses to change db.example.test: NotAuth")),
+        (db.replace("planted-key", "unknown"), format!("{server} refuses to change db.example.test: NotAuth")),
+        (db.replace("env:KEY", "env:BROKEN"), "the key of env:BROKEN is not base64".to_owned()),
+        (db.replace("env:KEY", "env:NONE"), "the secret env:NONE cannot be read: it is not set".to_owned()),
+        (text("A", "many.example.test"), format!("{server} has several records A of many.example.test")),
+        (text("A", "alias.example.test"), format!("{server} has no A of alias.example.test")),
+        (
+            db.replace("example.test", "elsewhere.test"),
+            format!("{server} does not tell A of db.elsewhere.test: Refused"),
+        ),
+        (
+            db.replace(&server, "127.0.0.1:1"),
+            "127.0.0.1:1 does not answer: Connection refused (os error 111)".to_owned(),
+        ),
+    ];
+    for (text, expected) in cases {
+        let found = spec(&text).driver().probe(&host()).await;
+        assert_eq!(found.iter().map(|trouble| trouble.what.clone()).collect::<Vec<_>>(), [expected], "{text}");
+        assert!(!format!("{found:?}").contains(KEY));
+    }
+    // A policy that forbids this name alone is known only by trying.
+    let trouble =
+        spec(&text("A", "fixed.example.test")).driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    assert_eq!(trouble.what, format!("{server} refuses to change fixed.example.test: Refused"));
+    let trouble = spec(&db).driver().point(&host(), "10.0.0.1", "db2").await.unwrap_err();
+    assert_eq!(trouble.what, "\"db2\" is nothing that a record of type A can hold");
+}
+
+#[tokio::test]
+async fn a_change_counts_when_all_have_seen_it() {
+    let (first, second) = (Bind::start(""), Bind::start(""));
+    let text = format!(
+        "{}seen_by = ['127.0.0.1:{}', '127.0.0.1:{}']",
+        first.settings("A", "db.example.test"),
+        first.port,
+        second.port
+    );
+    let endpoint = spec(&text);
+    let trouble = endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    let what = format!("127.0.0.1:{} still says \"10.0.0.1\", 3 s after \"10.0.0.1\" became \"10.0.0.2\"", second.port);
+    assert_eq!((trouble.what, trouble.passes), (what, true));
+    let follow = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        second.nsupdate("update delete db.example.test. A\nupdate add db.example.test. 5 A 10.0.0.2");
+        second
+    });
+    endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap();
+    drop(follow.join().unwrap());
+    let trouble = endpoint.driver().probe(&host()).await.remove(0);
+    assert!(trouble.passes && trouble.what.contains("does not answer"), "{trouble:?}");
+}
+
+#[test]
+fn what_makes_no_sense_is_said() {
+    let fine = "driver = 'dns'\nserver = 'ns1.example'\nzone = 'example.test'\nname = 'db.example.test'\nrecord = 'A'\nkey_name = 'k'\nkey = 'env:K'";
+    assert_eq!(spec(fine).wrong(), None);
+    for (from, to, expected) in [
+        ("db.example.test", "db.other", "name db.other is not in zone example.test"),
+        ("'k'", "''", "zone, name and key_name must be names of DNS"),
+        ("ns1.example", "a b", "server \"a b\" is no name or address, with or without a port"),
+        ("ns1.example", "ns1:0", "server \"ns1:0\" is no name or address, with or without a port"),
+    ] {
+        assert_eq!(spec(&fine.replace(from, to)).wrong().as_deref(), Some(expected));
+    }
+    for text in ["10.0.0.53", "10.0.0.53:5353", "::1", "[::1]:53", "ns1.example:5353"] {
+        assert!(Server::parse(text).is_some(), "{text}");
+    }
+    assert!(toml::from_str::<EndpointSpec>(&fine.replace("env:K", "planted")).is_err());
+}
