@@ -106,6 +106,9 @@ async fn take_up(daemon: Daemon) {
             Err(error) => tracing::error!(%error, "what the last daemon left half open could not be looked at"),
         }
     }
+    if let Err(error) = operation::restore::around::keep_up(&daemon).await {
+        tracing::error!(%error, "maintenance pages could not be put up again");
+    }
     let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
     let timing = tokio::spawn(timetable::keep_time(daemon.clone()));
     let expiring = tokio::spawn(approvals::keep_time(daemon.clone()));

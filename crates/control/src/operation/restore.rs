@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::views;
 
 mod account;
-mod around;
+pub(crate) mod around;
 mod beside;
 mod cut_over;
 mod into;

@@ -33,6 +33,18 @@ pub(crate) enum When {
     Done,
 }
 
+impl When {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            When::Announce => "announce",
+            When::Migrate => "migrate",
+            When::Smoke => "smoke",
+            When::ReSync => "re-sync",
+            When::Done => "done",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hook {
     pub(crate) name: String,

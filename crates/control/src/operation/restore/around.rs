@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use api::OperationKind;
 use async_trait::async_trait;
+use engine::postgres::wire;
+use ops::store::LISTED_MAX;
+use ops::{Filter, Phase, Run, Store};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::source_of;
 use super::swap::Swap;
+use crate::daemon::Daemon;
+use crate::driver::Driver;
 use crate::driver::health::until_well;
-use crate::driver::hook::Told;
+use crate::driver::hook::{HookSpec, Told, maintenance_page};
 use crate::error::Result;
-use crate::operation::{At, Part};
+use crate::operation::{At, Part, kind_name};
 use crate::policy::outside::{Hook, When};
 
 #[derive(Debug)]
@@ -98,18 +104,58 @@ async fn take_back_all(at: &At) -> Result<()> {
 }
 
 fn told(at: &At, swap: &Swap, hook: &Hook) -> Told {
-    let source = source_of(at);
-    let conninfo = at.daemon.source(source).map(|source| source.cluster.conninfo);
-    let (host, port) =
-        conninfo.map_or_else(|_| Default::default(), |info| (info.host.to_string(), info.port.to_string()));
+    of_run(&at.daemon, &at.work.run, swap, hook)
+}
+
+fn of_run(daemon: &Daemon, run: &Run, swap: &Swap, hook: &Hook) -> Told {
+    let source = run.head.subject.as_deref().unwrap_or_default();
+    let (mut host, mut port, mut socket) = (String::new(), String::new(), String::new());
+    if let Ok(source) = daemon.source(source) {
+        let info = &source.cluster.conninfo;
+        port = info.port.to_string();
+        match &info.host {
+            wire::Host::Unix(folder) => (host, socket) = ("localhost".to_owned(), folder.display().to_string()),
+            wire::Host::Tcp { name, .. } => host.clone_from(name),
+        }
+    }
     let pairs = [
-        ("operation", at.id()),
+        ("operation", run.head.id.as_str()),
         ("stack", &swap.stack),
         ("source", source),
         ("moment", &swap.asked),
-        ("hook", &hook.name),
+        ("phase", hook.when.name()),
         ("host", &host),
         ("port", &port),
+        ("socket", &socket),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+const PAGES_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Puts up again the pages of operations that an earlier daemon was at: they were its own, and went with it.
+pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
+    let kind = Some(kind_name(OperationKind::Restore).to_owned());
+    let runs = daemon.runs.list(&Filter { kind, unfinished: true, limit: LISTED_MAX, ..Filter::default() }).await?;
+    let mut pages = Vec::new();
+    for run in runs.iter().filter(|run| is_announced(run)) {
+        let Ok(swap) = Swap::deserialize(&run.head.plan.input) else { continue };
+        for hook in swap.outside.hooks_at(When::Announce) {
+            if let HookSpec::MaintenancePage(page) = &hook.spec {
+                pages.push((page.clone(), of_run(daemon, run, &swap, hook)));
+            }
+        }
+    }
+    for (page, trouble) in maintenance_page::keep_up(&daemon.host, pages, PAGES_PATIENCE).await {
+        tracing::error!(page = page.what(), trouble = trouble.what, "the maintenance page could not be put up again");
+    }
+    Ok(())
+}
+
+fn is_announced(run: &Run) -> bool {
+    let state = |name: &str| {
+        let at = run.head.plan.steps.iter().position(|step| step.name == name)?;
+        run.state.steps.get(at).map(|state| state.phase)
+    };
+    state("announce") == Some(Phase::Done) && state("announce-off") != Some(Phase::Done)
 }

@@ -149,3 +149,64 @@ proptest! {
         prop_assert_eq!(export(&parse(&text).expect("readable")), Ok(text));
     }
 }
+
+const OUTSIDE: &str = r#"
+[stack]
+name = "shop"
+
+[[source]]
+name = "orders"
+url = "postgres://backup@db/orders"
+
+[[service]]
+name = "server"
+server_of = "orders"
+driver = "systemd"
+unit = "postgresql@15-main"
+
+[[service]]
+name = "web"
+driver = "command"
+start = ["/opt/web", "start"]
+stop = ["/opt/web", "stop"]
+status = ["/opt/web", "status"]
+
+[[hook]]
+name = "index"
+when = "re-sync"
+driver = "command"
+command = ["/opt/reindex", "{moment}"]
+
+[[health]]
+name = "front"
+in_a_row = 3
+driver = "tcp"
+host = "localhost"
+port = 8000
+"#;
+
+#[test]
+fn what_is_outside_is_read_and_printed_and_read_again() {
+    let stack = parse(OUTSIDE).expect("a good file");
+    assert_eq!(stack.outside.server_of("orders").map(|service| service.name.as_str()), Some("server"));
+    assert_eq!(stack.outside.users().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["web"]);
+    assert_eq!((stack.outside.health[0].in_a_row, stack.outside.health[0].deadline_seconds), (3, 120));
+    let printed = export(&stack).expect("printable");
+    assert_eq!(parse(&printed), Ok(stack));
+}
+
+#[test]
+fn all_that_is_wrong_outside_is_said_with_its_place() {
+    let wrong = OUTSIDE
+        .replace("server_of = \"orders\"", "server_of = \"order\"")
+        .replace("status = [\"/opt/web\", \"status\"]", "status = []")
+        .replace("when = \"re-sync\"", "when = \"afterwards\"")
+        .replace("in_a_row = 3", "in_row = 3");
+    let found = parse(&wrong).expect_err("a bad file");
+    let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 4, "{said:#?}");
+    assert!(said[0].starts_with("service[1]: "), "{said:#?}");
+    assert!(said[1].starts_with("hook[0]: unknown variant `afterwards`, expected"), "{said:#?}");
+    assert!(said[2].starts_with("health[0].in_row: is not a setting"), "{said:#?}");
+    assert_eq!(said[3], "service[0].server_of: there is no source \"order\" in this stack");
+}
