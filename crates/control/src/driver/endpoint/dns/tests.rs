@@ -54,7 +54,7 @@ impl Bind {
             .spawn()
             .expect("named can be run: scripts/setup installs it");
         let mut bind = Bind { folder, port, child };
-        let running = || bind.log().contains(" running") || matches!(bind.child.try_wait(), Ok(Some(_)));
+        let running = || bind.log().contains(" running\n") || matches!(bind.child.try_wait(), Ok(Some(_)));
         assert!(testkit::postgres::wait_until(Duration::from_secs(30), running), "{}", bind.log());
         matches!(bind.child.try_wait(), Ok(None)).then_some(bind)
     }
@@ -178,10 +178,10 @@ async fn what_is_refused_says_why() {
         assert_eq!(found.iter().map(|trouble| trouble.what.clone()).collect::<Vec<_>>(), [expected], "{text}");
         assert!(!format!("{found:?}").contains(KEY));
     }
-    // A policy that forbids this name alone is known only by trying.
-    let trouble =
-        spec(&text("A", "fixed.example.test")).driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    let fixed = spec(&text("A", "fixed.example.test"));
+    let trouble = fixed.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
     assert_eq!(trouble.what, format!("{server} refuses to change fixed.example.test: Refused"));
+    assert_eq!(fixed.driver().probe(&host()).await, [trouble], "it was known before");
     let trouble = spec(&db).driver().point(&host(), "10.0.0.1", "db2").await.unwrap_err();
     assert_eq!(trouble.what, "\"db2\" is nothing that a record of type A can hold");
 }
