@@ -39,7 +39,7 @@ async fn a_program() {
 async fn a_program_that_fails_says_why() {
     let (host, quiet) = (host(&[]), |_: &str| {});
     for (script, seconds, expected) in [
-        ("echo one; echo two >&2; exit 7", 9, "sh ended with exit status: 7: one\ntwo"),
+        ("echo one >&2; echo two >&2; exit 7", 9, "sh ended with exit status: 7: one\ntwo"),
         ("exit 1", 9, "sh ended with exit status: 1: it said nothing"),
         ("sleep 9", 1, "sh took longer than 1 s, and was ended"),
     ] {
