@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
 use crate::driver::endpoint::EndpointSpec;
 use crate::driver::endpoint::conformance::{World, holds};
@@ -208,6 +210,46 @@ async fn a_change_counts_when_all_have_seen_it() {
     drop(follow.join().unwrap());
     let trouble = endpoint.driver().probe(&host()).await.remove(0);
     assert!(trouble.passes && trouble.what.contains("does not answer"), "{trouble:?}");
+}
+
+/// Says yes to everything, and signs nothing.
+async fn a_liar() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut question = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut question).await.unwrap();
+            let mut message = Message::from_vec(&question).unwrap();
+            message.signature = None;
+            message.metadata.message_type = hickory_proto::op::MessageType::Response;
+            message.metadata.authoritative = true;
+            if let Some(asked) = message.queries.first().filter(|asked| asked.query_type() == RecordType::A) {
+                let address = RData::A(A("10.0.0.1".parse().unwrap()));
+                message.answers = vec![ResourceRecord::from_rdata(asked.name().clone(), 5, address)];
+            }
+            let answer = message.to_vec().unwrap();
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length, answer.as_slice()].concat()).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_yes_that_is_not_signed_is_not_believed() {
+    let port = a_liar().await;
+    let text = format!(
+        "driver = 'dns'\nserver = '127.0.0.1:{port}'\nzone = 'example.test'\nname = 'db.example.test'\nrecord = 'A'\n\
+         key_name = 'planted-key'\nkey = 'env:KEY'"
+    );
+    let endpoint = spec(&text);
+    assert_eq!(endpoint.driver().current(&host()).await.as_deref(), Ok("10.0.0.1"));
+    let trouble = endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    let what = format!("the answer of 127.0.0.1:{port} is not signed as it must be: ");
+    assert!(!trouble.passes && trouble.what.starts_with(&what), "{trouble:?}");
+    assert_eq!(endpoint.driver().probe(&host()).await, [trouble]);
 }
 
 #[test]
