@@ -1,6 +1,8 @@
 //! Each hook with a real thing behind it, and the exact words of what goes wrong.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::conformance::{World, holds, told};
 use super::*;
