@@ -162,7 +162,7 @@ async fn read_both(
     mut took: impl FnMut(bool, &[u8]),
 ) -> std::io::Result<Kept> {
     let mut late = pin!(late);
-    let (mut kept, mut one, mut two) = (Kept::default(), [0; 8192], [0; 8192]);
+    let (mut kept, mut one, mut two) = (Kept::default(), vec![0; 8192], vec![0; 8192]);
     while stdout.is_some() || stderr.is_some() {
         let (is_first, got) = tokio::select! {
             got = read_some(&mut stdout, &mut one), if stdout.is_some() => (true, &one[..got?]),

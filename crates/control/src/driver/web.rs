@@ -93,7 +93,7 @@ fn wanted(statuses: &[u16]) -> String {
 
 fn hint(status: u16) -> Option<&'static str> {
     Some(match status {
-        300..400 => "redirections are not followed: write the address it leads to",
+        300..=399 => "redirections are not followed: write the address it leads to",
         401 | 403 => "is the header with the token or password right?",
         404 | 405 => "are address and method right?",
         _ => return None,

@@ -58,7 +58,7 @@ async fn what_is_not_there_is_refused(
     let before = world.seen();
     let trouble = endpoint.current(host).await.expect_err("nothing stands there");
     assert!(!trouble.passes && trouble.what.len() > 10, "{trouble:?}");
-    assert_eq!(endpoint.probe(host).await, [trouble.clone()]);
+    assert_eq!(endpoint.probe(host).await, std::slice::from_ref(&trouble));
     assert_eq!(endpoint.point(host, first, second).await, Err(trouble));
     assert_eq!(world.seen(), before, "a refusal has changed something");
 }

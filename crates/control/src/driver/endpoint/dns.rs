@@ -204,11 +204,19 @@ impl DnsEndpoint {
         }
     }
 
-    /// Asks for a change of nothing: whether it would be allowed.
+    /// Asks to delete a record that is not there, as long as only the one that was found is: nothing changes, and the server says whether it
+    /// would let the key change this name.
     async fn may_not(&self, host: &Host, found: &RData) -> Outcome<()> {
-        let (set, (zone, _)) = (self.set(found.clone())?, self.names()?);
-        let mut message = update_message::compare_and_swap(set.clone(), set, zone, false);
-        message.authorities.clear();
+        let (zone, name) = self.names()?;
+        let others = match self.record {
+            RecordKind::A => ["192.0.2.1", "192.0.2.2"],
+            RecordKind::Aaaa => ["2001:db8::1", "2001:db8::2"],
+            RecordKind::Cname => ["nobody.invalid", "no-one.invalid"],
+        };
+        let first = self.record.parse(others[0])?;
+        let other = if first == *found { self.record.parse(others[1])? } else { first };
+        let mut message = update_message::delete_by_rdata(self.set(other)?, zone, false);
+        message.add_answer(ResourceRecord::from_rdata(name, 0, found.clone()));
         self.update(host, message).await.map(drop)
     }
 

@@ -159,9 +159,9 @@ async fn waited(planned: &Planned, in_a_row: u32) -> (Outcome<()>, u64, Vec<Stri
 
 #[tokio::test(start_paused = true)]
 async fn so_many_times_in_a_row() {
-    let mut answers = vec![Err("starting"), Err("starting"), Ok(()), Err("again"), Ok(()), Ok(()), Ok(())];
+    let mut answers = [Err("starting"), Err("starting"), Ok(()), Err("again"), Ok(()), Ok(()), Ok(())];
     answers.reverse();
-    let planned = Planned { answers: answers.into(), ..Planned::default() };
+    let planned = Planned { answers: answers.to_vec().into(), ..Planned::default() };
     let (outcome, seconds, said) = waited(&planned, 3).await;
     assert_eq!((outcome, seconds, planned.looks.into_inner()), (Ok(()), 12, 7));
     let expected = [
@@ -182,7 +182,7 @@ async fn the_time_ends_with_the_last_reason() {
     let what = "the thing was not well 3 times in a row within 30 s: no disk";
     assert_eq!(outcome, Err(Trouble::away(what).hint("look at it")));
     assert!((28..=30).contains(&seconds), "{seconds}");
-    let planned = Planned { answers: vec![Ok(()), Err("late"), Ok(())].repeat(5).into(), ..Planned::default() };
+    let planned = Planned { answers: [Ok(()), Err("late"), Ok(())].repeat(5).into(), ..Planned::default() };
     let what = waited(&planned, 9).await.0.unwrap_err().what;
     assert!(what.contains("within 30 s: "), "{what}");
 }

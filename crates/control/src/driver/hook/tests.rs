@@ -1,6 +1,8 @@
 //! Each hook with a real thing behind it, and the exact words of what goes wrong.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::conformance::{World, holds, told};
 use super::*;
@@ -39,7 +41,7 @@ async fn a_program() {
 async fn a_program_that_fails_says_why() {
     let (host, quiet) = (host(&[]), |_: &str| {});
     for (script, seconds, expected) in [
-        ("echo one; echo two >&2; exit 7", 9, "sh ended with exit status: 7: one\ntwo"),
+        ("echo one >&2; echo two >&2; exit 7", 9, "sh ended with exit status: 7: one\ntwo"),
         ("exit 1", 9, "sh ended with exit status: 1: it said nothing"),
         ("sleep 9", 1, "sh took longer than 1 s, and was ended"),
     ] {

@@ -1,6 +1,6 @@
 //! Programs of drivers, run for real.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::*;
 use crate::host::Host;
@@ -58,4 +58,34 @@ async fn what_cannot_be_run_is_said() {
     let program = Program { words: &words, ..Program::default() };
     let trouble = program.run(&host(), Duration::from_secs(1)).await.unwrap_err();
     assert!(!trouble.passes && trouble.what.starts_with("/nowhere/at-all cannot be run"), "{trouble:?}");
+}
+
+#[tokio::test]
+async fn lines_are_told_one_by_one_without_secrets_and_not_endless() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "planted-one\nplanted-two\n").unwrap();
+    let variables = BTreeMap::from([("KEY".to_owned(), format!("file:{}", file.path().display()))]);
+    let script = "echo \"$KEY\"; printf 'a\\033[31mb\\r\\n'; head -c 9000 /dev/zero | tr '\\0' x; echo; printf '\\377 half'; exit 2";
+    let (words, told) = (words(script), std::sync::Mutex::new(Vec::new()));
+    let say = |line: &str| told.lock().unwrap().push(line.to_owned());
+    let ran = Program { words: &words, variables, input: None }
+        .run_saying(&host(), Duration::from_secs(10), &say)
+        .await
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(!ran.output.contains("planted") && ran.stdout == ran.output, "{}", ran.output);
+    let told = told.into_inner().unwrap();
+    let long = format!("{}…", "x".repeat(4096));
+    assert_eq!(told, ["…", "…", "a[31mb", &long, "\u{fffd} half"]);
+}
+
+#[tokio::test]
+async fn nobody_waiting_any_more_ends_it_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let script = format!("(sleep 2; touch {}) & wait", mark.display());
+    let gone = tokio::time::timeout(Duration::from_millis(300), run(&script, Duration::from_secs(20))).await;
+    assert!(gone.is_err());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!mark.exists(), "a child lived on");
 }

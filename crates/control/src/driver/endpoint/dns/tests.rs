@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
 use crate::driver::endpoint::EndpointSpec;
 use crate::driver::endpoint::conformance::{World, holds};
@@ -20,16 +22,16 @@ struct Bind {
 }
 
 impl Bind {
-    fn start(extra_zone: &str) -> Bind {
+    fn start() -> Bind {
         for _ in 0..5 {
-            if let Some(bind) = Bind::try_start(extra_zone) {
+            if let Some(bind) = Bind::try_start() {
                 return bind;
             }
         }
         panic!("named does not start: is bind9 installed? scripts/setup does it");
     }
 
-    fn try_start(extra_zone: &str) -> Option<Bind> {
+    fn try_start() -> Option<Bind> {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -40,7 +42,7 @@ impl Bind {
             "options {{ directory \"{0}\"; pid-file none; session-keyfile \"{0}/session\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
              recursion no; notify no; }};\ncontrols {{ }};\n\
              key \"planted-key\" {{ algorithm hmac-sha256; secret \"{KEY}\"; }};\nkey \"weak\" {{ algorithm hmac-sha256; secret \"{OTHER}\"; }};\n\
-             zone \"example.test\" {{ type primary; file \"{0}/zone\"; update-policy {{ deny planted-key name fixed.example.test. ANY; grant planted-key zonesub ANY; }}; {extra_zone} }};\n",
+             zone \"example.test\" {{ type primary; file \"{0}/zone\"; update-policy {{ deny planted-key name fixed.example.test. ANY; grant planted-key zonesub ANY; }}; }};\n",
             folder.path().display()
         );
         fs::write(at("named.conf"), settings).unwrap();
@@ -54,7 +56,7 @@ impl Bind {
             .spawn()
             .expect("named can be run: scripts/setup installs it");
         let mut bind = Bind { folder, port, child };
-        let running = || bind.log().contains(" running") || matches!(bind.child.try_wait(), Ok(Some(_)));
+        let running = || bind.log().contains(" running\n") || matches!(bind.child.try_wait(), Ok(Some(_)));
         assert!(testkit::postgres::wait_until(Duration::from_secs(30), running), "{}", bind.log());
         matches!(bind.child.try_wait(), Ok(None)).then_some(bind)
     }
@@ -122,7 +124,7 @@ fn spec(text: &str) -> EndpointSpec {
 
 #[tokio::test]
 async fn records_of_each_kind() {
-    let bind = Bind::start("");
+    let bind = Bind::start();
     for (record, name, values) in [
         ("A", "db.example.test", ["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
         ("AAAA", "db6.example.test", ["fd00::1", "fd00::2", "fd00::3"]),
@@ -134,7 +136,7 @@ async fn records_of_each_kind() {
 
 #[tokio::test]
 async fn looking_does_not_touch_the_zone_and_a_change_takes_the_ttl() {
-    let bind = Bind::start("");
+    let bind = Bind::start();
     let endpoint = spec(&bind.settings("A", "db.example.test"));
     let before = bind.dig(&["example.test", "SOA"]);
     assert_eq!(endpoint.driver().probe(&host()).await, []);
@@ -149,7 +151,7 @@ async fn looking_does_not_touch_the_zone_and_a_change_takes_the_ttl() {
 
 #[tokio::test]
 async fn what_is_refused_says_why() {
-    let bind = Bind::start("");
+    let bind = Bind::start();
     let server = format!("127.0.0.1:{}", bind.port);
     let text = |record: &str, name: &str| bind.settings(record, name);
     let db = text("A", "db.example.test");
@@ -178,17 +180,17 @@ async fn what_is_refused_says_why() {
         assert_eq!(found.iter().map(|trouble| trouble.what.clone()).collect::<Vec<_>>(), [expected], "{text}");
         assert!(!format!("{found:?}").contains(KEY));
     }
-    // A policy that forbids this name alone is known only by trying.
-    let trouble =
-        spec(&text("A", "fixed.example.test")).driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    let fixed = spec(&text("A", "fixed.example.test"));
+    let trouble = fixed.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
     assert_eq!(trouble.what, format!("{server} refuses to change fixed.example.test: Refused"));
+    assert_eq!(fixed.driver().probe(&host()).await, [trouble], "it was known before");
     let trouble = spec(&db).driver().point(&host(), "10.0.0.1", "db2").await.unwrap_err();
     assert_eq!(trouble.what, "\"db2\" is nothing that a record of type A can hold");
 }
 
 #[tokio::test]
 async fn a_change_counts_when_all_have_seen_it() {
-    let (first, second) = (Bind::start(""), Bind::start(""));
+    let (first, second) = (Bind::start(), Bind::start());
     let text = format!(
         "{}seen_by = ['127.0.0.1:{}', '127.0.0.1:{}']",
         first.settings("A", "db.example.test"),
@@ -208,6 +210,46 @@ async fn a_change_counts_when_all_have_seen_it() {
     drop(follow.join().unwrap());
     let trouble = endpoint.driver().probe(&host()).await.remove(0);
     assert!(trouble.passes && trouble.what.contains("does not answer"), "{trouble:?}");
+}
+
+/// Says yes to everything, and signs nothing.
+async fn a_liar() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut question = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut question).await.unwrap();
+            let mut message = Message::from_vec(&question).unwrap();
+            message.signature = None;
+            message.metadata.message_type = hickory_proto::op::MessageType::Response;
+            message.metadata.authoritative = true;
+            if let Some(asked) = message.queries.first().filter(|asked| asked.query_type() == RecordType::A) {
+                let address = RData::A(A("10.0.0.1".parse().unwrap()));
+                message.answers = vec![ResourceRecord::from_rdata(asked.name().clone(), 5, address)];
+            }
+            let answer = message.to_vec().unwrap();
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length, answer.as_slice()].concat()).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_yes_that_is_not_signed_is_not_believed() {
+    let port = a_liar().await;
+    let text = format!(
+        "driver = 'dns'\nserver = '127.0.0.1:{port}'\nzone = 'example.test'\nname = 'db.example.test'\nrecord = 'A'\n\
+         key_name = 'planted-key'\nkey = 'env:KEY'"
+    );
+    let endpoint = spec(&text);
+    assert_eq!(endpoint.driver().current(&host()).await.as_deref(), Ok("10.0.0.1"));
+    let trouble = endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
+    let what = format!("the answer of 127.0.0.1:{port} is not signed as it must be: ");
+    assert!(!trouble.passes && trouble.what.starts_with(&what), "{trouble:?}");
+    assert_eq!(endpoint.driver().probe(&host()).await, [trouble]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn json_files() {
     check_refused(
         Format::Json,
         &[
-            ("{\"a\": 1,}", "a", "2", "a: the file is no JSON: trailing comma at line 1 column 9"),
+            ("{\"a\": 1,}", "a", "2", "a: the file is no JSON: key must be a string at line 1 column 9"),
             ("{}", "a", "2", "a: there is no \"a\" at the top"),
             ("{\"a\": {}}", "a.b", "2", "a.b: there is no \"b\" in \"a\""),
             ("{\"a\": [1]}", "a.1", "2", "a.1: there is no \"1\" in \"a\""),
