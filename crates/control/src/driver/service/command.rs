@@ -70,8 +70,7 @@ impl Command {
         if runs(self.look(place, deadline).await?) == to_run {
             return Ok(());
         }
-        let (words, otherwise) =
-            if to_run { (&self.start, "it does not run") } else { (&self.stop, "it still runs") };
+        let (words, otherwise) = if to_run { (&self.start, "it does not run") } else { (&self.stop, "it still runs") };
         place.must(words, deadline.left()).await?;
         let seen = || async {
             let standing = self.look(place, deadline).await?;

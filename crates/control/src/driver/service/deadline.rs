@@ -30,8 +30,10 @@ impl Deadline {
         Deadline { limit, at: Instant::now() + limit }
     }
 
+    /// For what is run by then, in whole seconds: one that has nothing left may still say why.
     pub(super) fn left(&self) -> Duration {
-        self.at.saturating_duration_since(Instant::now())
+        let left = self.at.saturating_duration_since(Instant::now());
+        Duration::from_secs((left.as_secs_f64().ceil() as u64).max(1))
     }
 
     /// One thing that must be done by then.
@@ -55,7 +57,7 @@ impl Deadline {
                 Ok(Err(trouble)) => return Err(trouble),
                 Err(_) => {}
             }
-            if self.left() <= PAUSE {
+            if Instant::now() + PAUSE >= self.at {
                 let what = format!("{}, and {} s are over", last.what, self.limit.as_secs());
                 return Err(Trouble { what, ..last });
             }

@@ -55,7 +55,8 @@ impl Scaled {
         let status = scale.status.as_ref();
         let selector = status.and_then(|status| status.selector.clone()).filter(|selector| !selector.is_empty());
         // Without it the pods could not be found, and all of the namespace are not meant.
-        let selector = selector.ok_or_else(|| Trouble::refused("the cluster does not say by what the pods are found"))?;
+        let selector =
+            selector.ok_or_else(|| Trouble::refused("the cluster does not say by what the pods are found"))?;
         Ok(Scaled { wished, there: status.map_or(0, |status| status.replicas), selector })
     }
 }

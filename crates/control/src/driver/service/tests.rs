@@ -52,9 +52,15 @@ fn settings_that_make_no_sense_are_refused() {
     let wrong = [
         ("driver = \"systemd\"\nunit = []", "unit names no unit"),
         ("driver = \"systemd\"\nunit = \"web*\"", "unit: \"web*\" is no name: letters, digits and any of @.:_-\\"),
-        ("driver = \"systemd\"\nunit = \"web\"\ntimeout_seconds = 0", "timeout_seconds is 0: it is between 1 and 86400"),
+        (
+            "driver = \"systemd\"\nunit = \"web\"\ntimeout_seconds = 0",
+            "timeout_seconds is 0: it is between 1 and 86400",
+        ),
         ("driver = \"docker\"", "exactly one of container, label and project says which containers"),
-        ("driver = \"docker\"\ncontainer = \"a/../b\"", "container: \"a/../b\" is no name: letters, digits and any of _.-"),
+        (
+            "driver = \"docker\"\ncontainer = \"a/../b\"",
+            "container: \"a/../b\" is no name: letters, digits and any of _.-",
+        ),
         ("driver = \"docker\"\ncontainer = []", "container names no container"),
         ("driver = \"docker\"\nlabel = \"=web\"", "label: \"\" is no name: letters, digits and any of _.-/"),
         ("driver = \"docker\"\nproject = \"shop\"\nsocket = \"docker.sock\"", "socket: docker.sock is not absolute"),
@@ -66,7 +72,10 @@ fn settings_that_make_no_sense_are_refused() {
             "driver = \"ssh\"\nhost = \"-oProxyCommand=x\"\nservice = { driver = \"systemd\", unit = \"web\" }",
             "host: \"-oProxyCommand=x\" is no name: letters, digits and any of .-_:",
         ),
-        ("driver = \"ssh\"\nhost = \"app1\"\nport = 0\nservice = { driver = \"systemd\", unit = \"web\" }", "port is 0"),
+        (
+            "driver = \"ssh\"\nhost = \"app1\"\nport = 0\nservice = { driver = \"systemd\", unit = \"web\" }",
+            "port is 0",
+        ),
         (
             "driver = \"ssh\"\nhost = \"app1\"\nservice = { driver = \"systemd\", unit = [] }",
             "service: unit names no unit",

@@ -77,12 +77,8 @@ async fn it_holds_what_drivers_owe() {
     let command = daemon.command();
     command.start(&host, &Value::Null).await.unwrap();
     let nowhere = |verb: &str| vec!["/nowhere/control".to_owned(), verb.to_owned()];
-    let missing = Command {
-        start: nowhere("start"),
-        stop: nowhere("stop"),
-        status: nowhere("status"),
-        ..command.clone()
-    };
+    let missing =
+        Command { start: nowhere("start"), stop: nowhere("stop"), status: nowhere("status"), ..command.clone() };
     let (service, missing) = (ServiceSpec::Command(command), ServiceSpec::Command(missing));
     let world = World {
         host: &host,

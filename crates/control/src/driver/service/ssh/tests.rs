@@ -25,7 +25,8 @@ fn unit(name: &str) -> There {
 
 /// A service that is a file: it runs while the file is there. Its name is one that a shell would take apart.
 fn file(path: &std::path::Path) -> There {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).chain([path.display().to_string()]).collect();
+    let words =
+        |words: &[&str]| words.iter().map(|word| (*word).to_owned()).chain([path.display().to_string()]).collect();
     There::Command(Command {
         start: words(&["touch", "--"]),
         stop: words(&["rm", "--"]),
@@ -44,7 +45,8 @@ async fn units_there_hold_what_drivers_owe() {
         let id = manager.systemctl(&["show", "--property=MainPID", "--value", "web"]);
         (id != "0").then_some(id)
     };
-    let (service, missing) = (ServiceSpec::Ssh(ssh(&server, unit("web"))), ServiceSpec::Ssh(ssh(&server, unit("ghost"))));
+    let (service, missing) =
+        (ServiceSpec::Ssh(ssh(&server, unit("web"))), ServiceSpec::Ssh(ssh(&server, unit("ghost"))));
     let host = host(&[]);
     holds(&World { host: &host, service: &service, missing: &missing, missing_name: "ghost", runs: &runs }).await;
     let trouble = missing.driver().stop(&host).await.unwrap_err();
@@ -58,7 +60,8 @@ async fn programs_there_hold_what_drivers_owe_and_words_stay_words() {
     let path = folder.path().join("it's; touch \"$HOME\" `a`\\ *");
     std::fs::write(&path, "").unwrap();
     let There::Command(fine) = file(&path) else { panic!("a command") };
-    let missing = Command { start: vec!["/nowhere/start".to_owned()], status: vec!["/nowhere/status".to_owned()], ..fine };
+    let missing =
+        Command { start: vec!["/nowhere/start".to_owned()], status: vec!["/nowhere/status".to_owned()], ..fine };
     let service = ServiceSpec::Ssh(ssh(&server, file(&path)));
     let missing = ServiceSpec::Ssh(ssh(&server, There::Command(missing)));
     let runs = || path.exists().then(|| "it runs".to_owned());
@@ -99,10 +102,10 @@ async fn who_may_not_in_is_told() {
 
 #[tokio::test]
 async fn a_host_that_is_down_may_come_back() {
-    let (server, folder, host) = (Server::start(&[]), tempfile::tempdir().unwrap(), host(&[]));
+    let (mut server, folder, host) = (Server::start(&[]), tempfile::tempdir().unwrap(), host(&[]));
     let service = ssh(&server, file(&folder.path().join("service")));
     let port = server.port();
-    drop(server);
+    server.stop();
     let trouble = service.standing(&host).await.unwrap_err();
     let what = format!(
         "on 127.0.0.1: ssh did not get through: ssh: connect to host 127.0.0.1 port {port}: Connection refused"
