@@ -1,6 +1,6 @@
 //! Programs of drivers, run for real.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::*;
 use crate::host::Host;

@@ -10,6 +10,8 @@ use crate::driver::{Outcome, Trouble};
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
+pub(super) const LATE: &str = "does it hang? timeout_seconds gives it longer";
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     limit: Duration,
@@ -38,7 +40,7 @@ impl Deadline {
 
     /// One thing that must be done by then.
     pub(super) async fn within<T>(&self, what: &str, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
-        let late = || Trouble::away(format!("{what} took longer than {} s", self.limit.as_secs()));
+        let late = || Trouble::away(format!("{what} took longer than {} s", self.limit.as_secs())).hint(LATE);
         tokio::time::timeout_at(self.at, doing).await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -58,8 +60,8 @@ impl Deadline {
                 Err(_) => {}
             }
             if Instant::now() + PAUSE >= self.at {
-                let what = format!("{}, and {} s are over", last.what, self.limit.as_secs());
-                return Err(Trouble { what, ..last });
+                let what = format!("{}; {} s are over", last.what, self.limit.as_secs());
+                return Err(Trouble { what, hint: last.hint.or(Some(LATE.to_owned())), ..last });
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -40,10 +40,8 @@ impl Container {
         if container.runs() || container.rests() {
             return Ok(container);
         }
-        Err(Trouble::refused(format!(
-            "the engine does not say how container {} stands: {:?}",
-            container.name, container.state
-        )))
+        let what = format!("the engine does not say how container {} stands: {:?}", container.name, container.state);
+        Err(Trouble::refused(what).hint(format!("`docker inspect {}` prints what was read", container.name)))
     }
 
     /// Something of it may run; fails closed.
