@@ -119,7 +119,8 @@ impl Drop for Engine {
         let _ = command(self.folder.path()).args(["rm", "--all", "--force", "--time", "0"]).output();
         let _ = self.service.kill();
         let _ = self.service.wait();
-        // The overlay driver mounts this folder onto itself.
-        let _ = rustix::mount::unmount(self.folder.path().join("storage/overlay"), rustix::mount::UnmountFlags::DETACH);
+        // Each podman that was there first mounts this folder onto itself.
+        let mounted = self.folder.path().join("storage/overlay");
+        while rustix::mount::unmount(&mounted, rustix::mount::UnmountFlags::DETACH).is_ok() {}
     }
 }

@@ -67,6 +67,12 @@ impl Server {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Nobody listens there any more.
+    pub fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
     fn ended(&mut self) -> bool {
         !matches!(self.process.try_wait(), Ok(None))
     }
@@ -107,7 +113,6 @@ fn free_port() -> u16 {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
     }
 }

@@ -86,6 +86,13 @@ impl Manager {
         self.systemctl(&["daemon-reload"]);
     }
 
+    /// Makes a unit one that cannot be started.
+    pub fn mask(&self, name: &str) {
+        let place = self.folder.path().join("units").join(name);
+        std::os::unix::fs::symlink("/dev/null", place).expect("the link can be made");
+        self.systemctl(&["daemon-reload"]);
+    }
+
     /// What `systemctl --user` prints. Panics when it fails.
     pub fn systemctl(&self, words: &[&str]) -> String {
         let output = self.try_systemctl(words);

@@ -71,7 +71,7 @@ impl Program<'_> {
                 .hint("is its path right, and may the daemon run it?")
         })?;
         let mut group = Group(child.id());
-        let ended = tokio::time::timeout(limit, to_its_end(&mut child, self.input, &secrets, say)).await;
+        let ended = tokio::time::timeout(limit, Box::pin(to_its_end(&mut child, self.input, &secrets, say))).await;
         let (status, kept) = match ended {
             Ok(ended) => ended.map_err(|e| Trouble::away(format!("{program}: {e}")))?,
             Err(_) => {

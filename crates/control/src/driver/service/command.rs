@@ -70,14 +70,14 @@ impl Command {
         if runs(self.look(place, deadline).await?) == to_run {
             return Ok(());
         }
-        let (words, otherwise) = if to_run { (&self.start, "it does not run") } else { (&self.stop, "it still runs") };
+        let (words, otherwise) = if to_run { (&self.start, "does not run") } else { (&self.stop, "still runs") };
         place.must(words, deadline.left()).await?;
+        let otherwise = format!("`{}` ended well, and it {otherwise}", words.join(" "));
         let seen = || async {
             let standing = self.look(place, deadline).await?;
-            Ok(if runs(standing) == to_run { Seen::AsWished } else { Seen::NotYet(otherwise.to_owned()) })
+            Ok(if runs(standing) == to_run { Seen::AsWished } else { Seen::NotYet(otherwise.clone()) })
         };
-        let hint = format!("`{}` ended well, and `{}` does not show it", words.join(" "), self.status.join(" "));
-        deadline.until(seen).await.map_err(|trouble| Trouble { hint: trouble.hint.or(Some(hint)), ..trouble })
+        deadline.until(seen).await
     }
 }
 

@@ -10,6 +10,8 @@ use crate::driver::{Outcome, Trouble};
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
+pub(super) const LATE: &str = "does it hang? timeout_seconds gives it longer";
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     limit: Duration,
@@ -30,13 +32,15 @@ impl Deadline {
         Deadline { limit, at: Instant::now() + limit }
     }
 
+    /// For what is run by then, in whole seconds: one that has nothing left may still say why.
     pub(super) fn left(&self) -> Duration {
-        self.at.saturating_duration_since(Instant::now())
+        let left = self.at.saturating_duration_since(Instant::now());
+        Duration::from_secs((left.as_secs_f64().ceil() as u64).max(1))
     }
 
     /// One thing that must be done by then.
     pub(super) async fn within<T>(&self, what: &str, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
-        let late = || Trouble::away(format!("{what} took longer than {} s", self.limit.as_secs()));
+        let late = || Trouble::away(format!("{what} took longer than {} s", self.limit.as_secs())).hint(LATE);
         tokio::time::timeout_at(self.at, doing).await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -55,9 +59,9 @@ impl Deadline {
                 Ok(Err(trouble)) => return Err(trouble),
                 Err(_) => {}
             }
-            if self.left() <= PAUSE {
-                let what = format!("{}, and {} s are over", last.what, self.limit.as_secs());
-                return Err(Trouble { what, ..last });
+            if Instant::now() + PAUSE >= self.at {
+                let what = format!("{}; {} s are over", last.what, self.limit.as_secs());
+                return Err(Trouble { what, hint: last.hint.or(Some(LATE.to_owned())), ..last });
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -151,7 +151,7 @@ impl Docker {
             let mut wanted = containers.iter().filter(|one| wanted.contains(&one.name) && !one.serves());
             match wanted.next() {
                 None => Ok(Seen::AsWished),
-                Some(one) if one.ended() => {
+                Some(one) if one.is_over() => {
                     Err(Trouble::refused(one.told()).hint(format!("`docker logs {}` says why", one.name)))
                 }
                 Some(one) => Ok(Seen::NotYet(one.told())),

@@ -72,6 +72,7 @@ pub(super) fn failed(words: &[String], ran: &Ran) -> Trouble {
     let (line, tail) = (words.join(" "), ran.tail());
     let said = if tail.is_empty() { "; it said nothing".to_owned() } else { format!(": {tail}") };
     Trouble::refused(format!("`{line}` ended with {}{said}", ended(ran.status)))
+        .hint("run it by hand as the same user; what it did is looked at when this is tried again")
 }
 
 pub(super) fn ended(status: ExitStatus) -> String {

@@ -21,11 +21,11 @@ async fn it_is_looked_at_until_it_is_as_wished() {
 #[tokio::test(start_paused = true)]
 async fn what_was_seen_last_is_told_when_the_time_is_up() {
     let late = Deadline::in_seconds(10).until(|| async { Ok(Seen::NotYet("it runs".to_owned())) }).await.unwrap_err();
-    assert_eq!(late, Trouble::away("it runs, and 10 s are over"));
+    assert_eq!(late, Trouble::away("it runs; 10 s are over").hint(LATE));
     let hangs = Deadline::in_seconds(10).until(std::future::pending::<Outcome<Seen>>).await.unwrap_err();
-    assert_eq!(hangs, Trouble::away("it was not looked at, and 10 s are over"));
+    assert_eq!(hangs, Trouble::away("it was not looked at; 10 s are over").hint(LATE));
     let slow = Deadline::in_seconds(10).within("the engine", std::future::pending::<Outcome<()>>()).await.unwrap_err();
-    assert_eq!(slow, Trouble::away("the engine took longer than 10 s"));
+    assert_eq!(slow, Trouble::away("the engine took longer than 10 s").hint(LATE));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bollard::models::ContainerInspectResponse;
+use jiff::Timestamp;
 
 use crate::driver::{Outcome, Trouble};
 
@@ -17,6 +18,7 @@ pub(super) struct Container {
     pub(super) name: String,
     state: String,
     exit_code: i64,
+    pub(super) created: Option<Timestamp>,
     /// Its engine removes it when it ends.
     removed_at_end: bool,
     labels: HashMap<String, String>,
@@ -29,18 +31,17 @@ impl Container {
         let status = state.status.map(|status| status.to_string()).unwrap_or_default();
         let container = Container {
             state: status,
+            created: answer.created.and_then(|time| time.parse().ok()),
             exit_code: state.exit_code.unwrap_or_default(),
             removed_at_end: answer.host_config.and_then(|host| host.auto_remove).unwrap_or_default(),
             labels: answer.config.and_then(|config| config.labels).unwrap_or_default(),
             name,
         };
-        if container.runs() || container.ended() {
+        if container.runs() || container.rests() {
             return Ok(container);
         }
-        Err(Trouble::refused(format!(
-            "the engine does not say how container {} stands: {:?}",
-            container.name, container.state
-        )))
+        let what = format!("the engine does not say how container {} stands: {:?}", container.name, container.state);
+        Err(Trouble::refused(what).hint(format!("`docker inspect {}` prints what was read", container.name)))
     }
 
     /// Something of it may run; fails closed.
@@ -52,8 +53,13 @@ impl Container {
         self.state == "running"
     }
 
-    pub(super) fn ended(&self) -> bool {
+    fn rests(&self) -> bool {
         matches!(self.state.as_str(), "created" | "exited" | "dead" | "configured" | "initialized" | "stopped")
+    }
+
+    /// It ran, and ended.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state.as_str(), "exited" | "dead" | "stopped")
     }
 
     /// `compose run` made it for one task.

@@ -49,13 +49,13 @@ impl Engine {
     pub(super) async fn labelled(&self, label: &str) -> Outcome<Vec<Container>> {
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let mut list = self.api.list_containers(Some(options)).await.map_err(|e| unanswered(&self.socket, &e))?;
-        list.sort_by(|one, other| (one.created, &one.names).cmp(&(other.created, &other.names)));
+        let list = self.api.list_containers(Some(options)).await.map_err(|e| unanswered(&self.socket, &e))?;
         let mut found = Vec::new();
         for id in list.into_iter().filter_map(|one| one.id) {
             // One that is gone meanwhile runs no more.
             found.extend(self.inspect(&id).await?);
         }
+        found.sort_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)));
         Ok(found)
     }
 

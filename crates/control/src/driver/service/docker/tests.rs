@@ -9,7 +9,7 @@ use super::*;
 
 const IMAGE: &str = "localhost/busybox";
 /// Ends when it is asked to.
-const SERVE: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"];
+const SERVE: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"];
 
 fn podman() -> Podman {
     let podman = Podman::start();
@@ -37,17 +37,12 @@ fn runs(podman: &Podman, names: &[&str]) -> Option<String> {
 #[tokio::test]
 async fn it_holds_what_drivers_owe() {
     let (podman, host) = (podman(), host(&[]));
-    run(
-        &podman,
-        "web",
-        &["--label", "com.docker.compose.project=shop", "--label", "tier=front", "--restart", "always"],
-    );
-    run(&podman, "worker", &["--label", "com.docker.compose.project=shop", "--label", "tier=front"]);
+    run(&podman, "web", &["--label", "com.docker.compose.project=shop", "--restart", "always"]);
+    run(&podman, "worker", &["--label", "com.docker.compose.project=shop"]);
     run(&podman, "other", &[]);
     let other = runs(&podman, &["other"]);
     let ways = [
         ("container = [\"web\", \"worker\"]", "container = [\"web\", \"ghost\"]", "ghost"),
-        ("label = \"tier=front\"", "label = \"tier=ghost\"", "tier=ghost"),
         ("project = \"shop\"", "project = \"ghost\"", "ghost"),
     ];
     for (there, missing, missing_name) in ways {
@@ -118,13 +113,29 @@ async fn what_would_not_stay_or_not_come_back_is_found_before() {
 }
 
 #[tokio::test]
-async fn one_that_ends_at_once_is_told_with_its_code() {
+async fn one_that_cannot_be_started_is_told_in_the_engines_words() {
     let (podman, host) = (podman(), host(&[]));
-    podman.podman(&["create", "--network", "none", "--name", "short", IMAGE, "sh", "-c", "exit 7"]);
+    podman.podman(&["create", "--network", "none", "--name", "short", IMAGE, "/nowhere"]);
     let short = docker(&podman, "container = \"short\"");
     assert_eq!(short.standing(&host).await, Ok(Standing::Stopped));
     let trouble = short.start(&host, &Value::Null).await.unwrap_err();
-    assert_eq!(trouble, Trouble::refused("container short is exited with code 7").hint("`docker logs short` says why"));
+    assert!(trouble.what.starts_with("the engine said 500 of container short: "), "{trouble:?}");
+    assert!(trouble.what.contains("/nowhere"), "{trouble:?}");
+    assert_eq!(trouble.hint.as_deref(), Some("`docker inspect short` and `docker logs short` say more"));
+}
+
+#[test]
+fn one_that_ended_is_told_with_its_code() {
+    let of = |state: Value| Container::of(serde_json::from_value(json!({ "Name": "/short", "State": state })).unwrap());
+    let over = of(json!({ "Status": "exited", "ExitCode": 7 })).unwrap();
+    assert_eq!(
+        (over.told().as_str(), over.is_over(), over.runs()),
+        ("container short is exited with code 7", true, false)
+    );
+    let between = of(json!({ "Status": "restarting" })).unwrap();
+    assert!(between.runs() && !between.serves(), "what is between is not stopped");
+    let unclear = of(json!({})).unwrap_err();
+    assert_eq!(unclear.what, "the engine does not say how container short stands: \"\"");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ fn scale(json: Value) -> Outcome<Scaled> {
     Scaled::of(&serde_json::from_value(json).unwrap())
 }
 
-fn pod(json: Value) -> Pod {
+fn pod(json: &Value) -> Pod {
     serde_json::from_value(json!({ "metadata": {}, "status": json })).unwrap()
 }
 
@@ -32,11 +32,11 @@ fn a_scale_without_a_selector_says_nothing() {
 #[test]
 fn a_pod_that_is_ending_is_still_there() {
     let ready = json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] });
-    assert!(is_ready(&pod(ready.clone())) && !is_over(&pod(ready)));
+    assert!(is_ready(&pod(&ready)) && !is_over(&pod(&ready)));
     let unready = json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "False" }] });
-    assert!(!is_ready(&pod(unready)));
-    assert!(!is_over(&pod(json!({ "phase": "Unknown" }))), "what is not known may run");
-    assert!(is_over(&pod(json!({ "phase": "Succeeded" }))));
+    assert!(!is_ready(&pod(&unready)));
+    assert!(!is_over(&pod(&json!({ "phase": "Unknown" }))), "what is not known may run");
+    assert!(is_over(&pod(&json!({ "phase": "Succeeded" }))));
 }
 
 #[test]

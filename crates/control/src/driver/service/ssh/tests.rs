@@ -102,10 +102,10 @@ async fn who_may_not_in_is_told() {
 
 #[tokio::test]
 async fn a_host_that_is_down_may_come_back() {
-    let (server, folder, host) = (Server::start(&[]), tempfile::tempdir().unwrap(), host(&[]));
+    let (mut server, folder, host) = (Server::start(&[]), tempfile::tempdir().unwrap(), host(&[]));
     let service = ssh(&server, file(&folder.path().join("service")));
     let port = server.port();
-    drop(server);
+    server.stop();
     let trouble = service.standing(&host).await.unwrap_err();
     let what = format!(
         "on 127.0.0.1: ssh did not get through: ssh: connect to host 127.0.0.1 port {port}: Connection refused"

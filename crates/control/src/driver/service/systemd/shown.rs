@@ -4,6 +4,8 @@ use crate::driver::{Outcome, Trouble};
 
 pub(super) const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,TriggeredBy";
 
+const READ: &str = "`systemctl show UNIT` prints what was read";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Active {
     Runs,
@@ -67,7 +69,7 @@ pub(super) fn units(output: &str, asked: &[String]) -> Outcome<Vec<Unit>> {
     let blocks: Vec<&str> = output.split("\n\n").filter(|block| block.contains("ActiveState=")).collect();
     if blocks.len() != asked.len() {
         let what = format!("systemctl told of {} units where {} were asked for", blocks.len(), asked.len());
-        return Err(Trouble::refused(what));
+        return Err(Trouble::refused(what).hint(READ));
     }
     blocks.into_iter().zip(asked).map(|(block, name)| unit(block, name)).collect()
 }
@@ -83,7 +85,10 @@ fn unit(block: &str, name: &str) -> Outcome<Unit> {
         "activating" | "deactivating" => Active::Between,
         "inactive" => Active::Stopped,
         "failed" => Active::Failed,
-        _ => return Err(Trouble::refused(format!("systemctl does not say how unit {name} stands: {state:?}"))),
+        _ => {
+            let what = format!("systemctl does not say how unit {name} stands: {state:?}");
+            return Err(Trouble::refused(what).hint(READ));
+        }
     };
     let triggered_by = value("TriggeredBy").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     Ok(Unit {

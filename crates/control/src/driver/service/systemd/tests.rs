@@ -59,12 +59,10 @@ async fn what_cannot_be_moved_is_found_before() {
     let manager = Manager::start(&[
         ("web.service", SLEEPS),
         ("web.socket", socket),
-        ("masked.service", SLEEPS),
         ("broken.service", "[Service]\nType=what\n"),
     ]);
     manager.systemctl(&["start", "web.socket", "web.service"]);
-    manager.systemctl(&["mask", "--runtime", "masked.service"]);
-    manager.systemctl(&["daemon-reload"]);
+    manager.mask("masked.service");
     let host = host_of(&manager);
     let found = units(&["web", "ghost", "masked", "broken"]).probe(&host).await;
     let expected = [
@@ -85,8 +83,8 @@ async fn what_cannot_be_moved_is_found_before() {
 async fn one_that_fails_is_told_apart_from_one_that_takes_long() {
     let fails = "[Service]\nType=oneshot\nExecStart=/bin/false\n";
     let slow = "[Service]\nType=oneshot\nExecStart=/bin/sleep 600\n";
-    let dies = "[Service]\nType=exec\nExecStart=/bin/sh -c 'exit 3'\n";
-    let manager = Manager::start(&[("fails.service", fails), ("slow.service", slow), ("dies.service", dies)]);
+    let over = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+    let manager = Manager::start(&[("fails.service", fails), ("slow.service", slow), ("over.service", over)]);
     let host = host_of(&manager);
     let failed = units(&["fails"]).start(&host, &Value::Null).await.unwrap_err();
     assert!(
@@ -94,8 +92,14 @@ async fn one_that_fails_is_told_apart_from_one_that_takes_long() {
     );
     assert!(failed.what.contains("control process exited with error code"), "{failed:?}");
     assert_eq!(units(&["fails"]).standing(&host).await, Ok(Standing::Stopped), "failed is stopped");
-    let died = units(&["dies"]).start(&host, &Value::Null).await.unwrap_err();
-    assert_eq!(died, Trouble::refused("unit dies is failed (exit-code)").hint("`journalctl --unit dies` says why"));
+    let over = Systemd { timeout_seconds: 3, ..units(&["over"]) };
+    let trouble = over.start(&host, &Value::Null).await.unwrap_err();
+    assert_eq!(
+        trouble,
+        Trouble::away("unit over is inactive (dead); 3 s are over")
+            .hint("does it hang? timeout_seconds gives it longer"),
+        "it ran, and does not run"
+    );
     let late = Systemd { timeout_seconds: 1, ..units(&["slow"]) };
     let trouble = late.start(&host, &Value::Null).await.unwrap_err();
     assert_eq!(trouble.what, "systemctl took longer than 1 s, and was ended");
@@ -141,6 +145,6 @@ fn what_systemctl_prints_is_read_or_refused() {
     assert_eq!(read[0].triggered_by, ["a.socket", "b.timer"]);
     assert_eq!(read[0].told(), "unit web is deactivating (stop-sigterm)");
     let refused = |text: &str| shown::units(text, &name).unwrap_err().what;
-    assert_eq!(refused(""), "systemd told of 0 units where 1 were asked for");
+    assert_eq!(refused(""), "systemctl told of 0 units where 1 were asked for");
     assert_eq!(refused("ActiveState=odd\n"), "systemctl does not say how unit web stands: \"odd\"");
 }
