@@ -303,36 +303,43 @@ fn newest(house: &House) -> Value {
     house.run(&["ops", "--kind", "restore", "--last", "1"]).1[0].clone()
 }
 
-/// The daemon dies before and after each step; the next one brings it to its end.
-#[test]
-fn killed_at_every_step_it_comes_to_its_end() {
+/// The daemon dies in each step; the next one brings it to its end.
+fn killed(fault: &str) {
     let mut shop = Shop::new();
     for step in STEPS {
-        for fault in ["dies-before", "dies-after"] {
-            let (time, known) = shop.moment();
-            shop.spoil();
-            let before = newest(&shop.house)["id"].clone();
-            shop.house.kill_daemon();
-            shop.house.variable("REKINDLE_TEST_FAULT", &format!("restore/{step}/{fault}"));
-            shop.house.start_daemon();
-            let mut asked = shop.house.spawn(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
-            assert!(wait_until(PATIENCE, || shop.house.daemon_is_gone()), "{step} {fault}: {}", shop.house.log());
-            let _ = asked.wait();
-            shop.house.kill_daemon();
-            shop.house.variable("REKINDLE_TEST_FAULT", "");
-            shop.house.start_daemon();
-            let over = || {
-                let one = newest(&shop.house);
-                one["id"] != before && one["status"] == "succeeded"
-            };
-            assert!(wait_until(2 * PATIENCE, over), "{step} {fault}: {:#}\n{}", newest(&shop.house), shop.house.log());
-            shop.serves();
-            shop.has(&known);
-            assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'").trim(), "0", "{step} {fault}");
-            let operation = newest(&shop.house)["id"].as_str().unwrap().to_owned();
-            shop.house.ok(&["retire", &operation, "--yes"]);
-        }
+        let (time, known) = shop.moment();
+        shop.spoil();
+        let before = newest(&shop.house)["id"].clone();
+        shop.house.kill_daemon();
+        shop.house.variable("REKINDLE_TEST_FAULT", &format!("restore/{step}/{fault}"));
+        shop.house.start_daemon();
+        let mut asked = shop.house.spawn(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
+        assert!(wait_until(PATIENCE, || shop.house.daemon_is_gone()), "{step} {fault}: {}", shop.house.log());
+        let _ = asked.wait();
+        shop.house.kill_daemon();
+        shop.house.variable("REKINDLE_TEST_FAULT", "");
+        shop.house.start_daemon();
+        let over = || {
+            let one = newest(&shop.house);
+            one["id"] != before && one["status"] == "succeeded"
+        };
+        assert!(wait_until(2 * PATIENCE, over), "{step} {fault}: {:#}\n{}", newest(&shop.house), shop.house.log());
+        shop.serves();
+        shop.has(&known);
+        assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'").trim(), "0", "{step} {fault}");
+        let operation = newest(&shop.house)["id"].as_str().unwrap().to_owned();
+        shop.house.ok(&["retire", &operation, "--yes"]);
     }
+}
+
+#[test]
+fn killed_before_every_step_it_comes_to_its_end() {
+    killed("dies-before");
+}
+
+#[test]
+fn killed_after_every_step_it_comes_to_its_end() {
+    killed("dies-after");
 }
 
 /// Cancelled in each step, it goes back: the application serves from the old state, and what was restored is not there or kept aside.

@@ -67,18 +67,26 @@ pub async fn create_slot(info: &Conninfo, name: &str) -> Result<()> {
         // Without a position it keeps nothing, and reserving later is possible only by streaming.
         Some(slot) if slot.restart_lsn.is_none() => Err(taken("it exists and keeps no log")),
         Some(_) => Ok(()),
-        None => replication.create_slot(name).await,
+        None => match replication.create_slot(name).await {
+            // Somebody else of ours was quicker: a receiver makes its slot anew where it is gone.
+            Err(Error::SlotTaken { .. }) if is_physical(&mut replication, name).await? => Ok(()),
+            done => done,
+        },
     };
     replication.close().await;
     done
 }
 
+async fn is_physical(replication: &mut Replication, name: &str) -> Result<bool> {
+    Ok(replication.read_slot(name).await?.is_some_and(|slot| slot.physical))
+}
+
 /// Whether there is a physical slot of that name.
 pub async fn has_slot(info: &Conninfo, name: &str) -> Result<bool> {
     let mut replication = Replication::connect(info).await?;
-    let slot = replication.read_slot(name).await;
+    let found = is_physical(&mut replication, name).await;
     replication.close().await;
-    Ok(slot?.is_some_and(|slot| slot.physical))
+    found
 }
 
 /// Lets the server forget the log that it keeps for us. A slot that is not there is no error.

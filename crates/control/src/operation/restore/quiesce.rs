@@ -145,7 +145,10 @@ pub(super) async fn start_server(at: &At, swap: &Swap) -> Result<()> {
     let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
     sql.close().await;
     match std::path::Path::new(&serves) == swap.places.live {
-        true => Ok(at.work.say(format!("{} runs, and answers", service.name))),
+        true => {
+            at.work.say(format!("{} runs, and answers", service.name));
+            Ok(())
+        }
         false => {
             let what = format!("what answers serves {serves}, and not {}", swap.places.live.display());
             Err(of(service)(Trouble::refused(what)))

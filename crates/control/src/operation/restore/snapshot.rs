@@ -6,18 +6,20 @@ use std::time::Duration;
 use api::BackupAsk;
 use async_trait::async_trait;
 use engine::postgres::inspect::inspect;
-use engine::postgres::successor::end_of_log;
+use engine::postgres::lsn::Lsn;
+use engine::postgres::successor::{end_of_log, read_control};
 use ops::Found;
 use serde_json::Value;
 use vault::backup::catalog;
+use vault::log::read::LogIndex;
 
 use super::source_of;
 use super::swap::Swap;
 use crate::error::Result;
 use crate::operation::{At, Part, backup, pin};
 
-const LOG_PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Snapshot;
@@ -63,18 +65,27 @@ impl Part for LastLog {
             return Ok(Value::Null);
         };
         let mut waited = Duration::ZERO;
-        while source.receiver.state().durable < end {
-            if waited >= LOG_PATIENCE {
-                let durable = source.receiver.state().durable;
-                at.work.warn(format!(
-                    "the vault has the log to {durable}, and the server wrote to {end}: the rest is in the directory that is kept"
-                ));
-                return Ok(serde_json::json!({ "end": end.to_string(), "durable": durable.to_string() }));
-            }
+        let mut durable = in_vault(at).await?;
+        // What the receiver had in hand when the server ended comes within moments, or not at all.
+        while durable < end && waited < LOG_PATIENCE {
             tokio::time::sleep(LOOK_EVERY).await;
             waited += LOOK_EVERY;
+            durable = in_vault(at).await?.max(source.receiver.state().durable);
+        }
+        if durable < end {
+            at.work.warn(format!(
+                "the vault has the log to {durable}, and the server wrote to {end}: the rest is in the directory that is kept"
+            ));
+            return Ok(serde_json::json!({ "end": end.to_string(), "durable": durable.to_string() }));
         }
         at.work.say(format!("everything that the server ever wrote is in the vault, to {end}"));
         Ok(serde_json::json!({ "end": end.to_string(), "durable": end.to_string() }))
     }
+}
+
+/// Where the log ends that the vault has of the timeline that the server was on.
+async fn in_vault(at: &At) -> Result<Lsn> {
+    let index = LogIndex::load(&at.daemon.vault, &source_of(at).parse()?).await?;
+    let timeline = read_control(&at.input::<Swap>()?.places.live)?.checkpoint.timeline;
+    Ok(Lsn(index.end(timeline).unwrap_or(0)))
 }

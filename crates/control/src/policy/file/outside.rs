@@ -43,7 +43,7 @@ fn items<T: DeserializeOwned + Serialize>(
     let sections = file.sections(key, found);
     let read = |section: Section| {
         let (path, table) = section.whole();
-        match item(&path, table, found) {
+        match item(&path, &table, found) {
             Some(item) => match wrong(&item) {
                 None => Some(item),
                 Some(what) => {
@@ -57,7 +57,7 @@ fn items<T: DeserializeOwned + Serialize>(
     sections.into_iter().filter_map(read).collect()
 }
 
-fn item<T: DeserializeOwned + Serialize>(path: &str, table: Table, found: &mut Vec<Finding>) -> Option<T> {
+fn item<T: DeserializeOwned + Serialize>(path: &str, table: &Table, found: &mut Vec<Finding>) -> Option<T> {
     let before = found.len();
     match table.get("name").map(|text| text.as_str().map(str::to_owned).ok_or(()).map(name)) {
         None => found.push(Finding::new(&format!("{path}.name"), Invalid::new("is missing"))),
@@ -68,7 +68,7 @@ fn item<T: DeserializeOwned + Serialize>(path: &str, table: Table, found: &mut V
     let item = item.map_err(|e| found.push(Finding::new(path, Invalid::new(e.message().trim().to_owned())))).ok()?;
     // What was not taken would be left out without a word.
     let taken = Table::try_from(&item).unwrap_or_default();
-    unknown(path, &table, &taken, found);
+    unknown(path, table, &taken, found);
     (found.len() == before).then_some(item)
 }
 

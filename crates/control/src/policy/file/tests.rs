@@ -207,6 +207,6 @@ fn all_that_is_wrong_outside_is_said_with_its_place() {
     assert_eq!(said.len(), 4, "{said:#?}");
     assert!(said[0].starts_with("service[1]: "), "{said:#?}");
     assert!(said[1].starts_with("hook[0]: unknown variant `afterwards`, expected"), "{said:#?}");
-    assert!(said[2].starts_with("health[0].in_row: is not a setting"), "{said:#?}");
+    assert!(said[2].starts_with("health[0]: unknown field `in_row`"), "{said:#?}");
     assert_eq!(said[3], "service[0].server_of: there is no source \"order\" in this stack");
 }
