@@ -102,7 +102,8 @@ fn markdown(report: &RestoreReport, now: Timestamp) -> String {
     out
 }
 
-fn list(out: &mut String, title: &str, lines: &[String]) {
+/// A section, where there is something in it.
+pub(crate) fn list(out: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let _ = writeln!(out, "\n## {title}\n");
         for line in lines {

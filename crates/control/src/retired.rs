@@ -8,7 +8,7 @@ use engine::postgres::successor::is_served;
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::instances::local_bytes;
+use crate::instances::{local_bytes, remove_folder};
 
 pub(crate) async fn list(daemon: &Daemon) -> Result<Vec<RetiredView>> {
     let place = daemon.place().unwrap_or_default();
@@ -48,9 +48,6 @@ pub(crate) async fn remove(daemon: &Daemon, operation: &str) -> Result<()> {
     if is_served(path) {
         return Err(Error::Ask(format!("a server runs in {}", row.path)));
     }
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", path, error)),
-        _ => {}
-    }
+    remove_folder(path)?;
     daemon.catalog.forget_retired(&row.path).await
 }

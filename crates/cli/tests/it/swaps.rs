@@ -192,24 +192,7 @@ fn the_live_cluster_is_replaced_and_everything_serves_again() {
     let plan = house.ok(&["restore", "shop", "--time", &time, "--swap", "--dry-run"]);
     let names: Vec<&str> =
         plan["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
-    assert_eq!(
-        names,
-        [
-            "preflight",
-            "snapshot",
-            "beside",
-            "announce",
-            "quiesce",
-            "last-log",
-            "cut-over",
-            "migrate",
-            "resume",
-            "health",
-            "re-sync",
-            "announce-off",
-            "report"
-        ]
-    );
+    assert_eq!(names, STEPS);
     assert!(shop.said().is_empty(), "nothing was touched");
     let report = house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
     assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'").trim(), "0");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{CloneAsk, InstanceKind, MomentAsk, Operation, OperationKind, PeekAsk, RestoreAsk};
+use api::{CloneAsk, InstanceKind, Operation, OperationKind, PeekAsk, RestoreAsk};
 use async_trait::async_trait;
 use ops::Found;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: CloneAsk, by: By) ->
     let source = known(daemon, name).await?;
     entitlements::clone(daemon, name).await?;
     let called = ask.name.clone().unwrap_or_else(|| format!("{name}-{}", short_id(daemon)));
-    let restore = RestoreAsk { port: ask.port, owner: ask.owner, ..at(ask.moment) };
+    let restore = RestoreAsk { port: ask.port, owner: ask.owner, ..RestoreAsk::of(ask.moment) };
     let wanted = Wanted::below(daemon, &called, InstanceKind::Clone, &source, restore)?;
     let wanted = Wanted { ttl_seconds: ask.ttl_seconds, quota_bytes: ask.quota_bytes, ..wanted };
     open(daemon, OperationKind::Clone, &source, wanted, by).await
@@ -40,7 +40,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: CloneAsk, by: By) ->
 pub(crate) async fn peek(daemon: &Daemon, name: &str, ask: PeekAsk, by: By) -> Result<Operation> {
     let source = known(daemon, name).await?;
     let called = format!("peek-{}", short_id(daemon));
-    let restore = RestoreAsk { owner: ask.owner, ..at(ask.moment) };
+    let restore = RestoreAsk { owner: ask.owner, ..RestoreAsk::of(ask.moment) };
     let wanted = Wanted::below(daemon, &called, InstanceKind::Peek, &source, restore)?;
     let wanted = Wanted { ttl_seconds: Some(PEEK_SECONDS as u64), ..wanted };
     open(daemon, OperationKind::Peek, &source, wanted, by).await
@@ -104,11 +104,6 @@ impl Part for Reset {
         }
         views::to_json(&instances::one(&at.daemon, &wanted.name).await?)
     }
-}
-
-/// An ask for a moment; where it goes is filled in later.
-pub(crate) fn at(moment: MomentAsk) -> RestoreAsk {
-    RestoreAsk::of(moment)
 }
 
 pub(crate) fn short_id(daemon: &Daemon) -> String {

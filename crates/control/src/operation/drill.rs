@@ -20,7 +20,7 @@ use vault::backup::catalog::{self, Proof};
 use vault::format::sealed::Kind;
 use vault::names::{Name, SourceName};
 
-use super::clone::{at, short_id};
+use super::clone::short_id;
 use super::restore::{Restorer, known, resolved};
 use super::{At, By, Part, Table, Watch, input, step, submit};
 use crate::daemon::Daemon;
@@ -44,7 +44,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: DrillAsk, by: By) ->
     let source = known(daemon, name).await?;
     let checks = ask.checks.unwrap_or_default();
     ChecksFile::parse(&checks)?;
-    let restore = RestoreAsk { owner: ask.owner, ..at(ask.moment) };
+    let restore = RestoreAsk { owner: ask.owner, ..RestoreAsk::of(ask.moment) };
     let wanted = Wanted::below(daemon, &format!("drill-{}", short_id(daemon)), InstanceKind::Drill, &source, restore)?;
     let resolved = resolved(daemon, &source, &wanted.ask).await?;
     let wanted = Wanted { ask: instances::at_the_same_moment(&wanted.ask, &resolved), ..wanted };

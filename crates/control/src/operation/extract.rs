@@ -15,7 +15,7 @@ use ops::Retry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::clone::{at, short_id};
+use super::clone::short_id;
 use super::restore::{Restorer, resolved};
 use super::{At, By, Part, Table, Watch, input, step, submit};
 use crate::daemon::Daemon;
@@ -42,7 +42,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) 
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
     }
-    let restore = RestoreAsk { owner: ask.owner.clone(), ..at(ask.moment.clone()) };
+    let restore = RestoreAsk { owner: ask.owner.clone(), ..RestoreAsk::of(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;
     let resolved = resolved(daemon, &wanted.source, &wanted.ask).await?;

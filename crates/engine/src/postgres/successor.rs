@@ -4,7 +4,7 @@
 //!   before      LIVE = old          STAGED = new
 //!   exchanged   LIVE = new          STAGED = old        one system call: at no moment is there nothing, or half of something, at LIVE
 //!   after       LIVE = new          RETIRED = old       fenced: without pg_control no server starts there
-//!   gone back   LIVE = old          UNDONE = new        what was written in it since is kept
+//!   gone back   LIVE = old          UNDONE = new        fenced; what was written in it since is kept
 //! ```
 //! Which of them it is can be seen: the new one carries a mark with the word that the exchange was asked by. So each step can be done
 //! again after a crash at any point.
@@ -170,7 +170,7 @@ impl Succession {
                 rename(place, &self.undone)?;
             }
         }
-        Ok(())
+        fence(&self.undone)
     }
 
     fn must_be_stopped(&self, places: &[&Path]) -> Result<()> {

@@ -15,6 +15,7 @@ use super::source_of;
 use super::swap::Swap;
 use crate::error::Result;
 use crate::operation::{At, Part};
+use crate::report::list;
 use crate::views;
 
 #[derive(Debug)]
@@ -45,7 +46,7 @@ fn account(at: &At) -> Result<RunbookReport> {
     let (swap, run) = (at.input::<Swap>()?, &at.work.run);
     let beside = run.output("beside");
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let list = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect::<Vec<_>>();
+    let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect::<Vec<_>>();
     let ended = at.daemon.host.env.now();
     let mut report = RunbookReport {
         operation: at.id().to_owned(),
@@ -62,12 +63,12 @@ fn account(at: &At) -> Result<RunbookReport> {
         newest_commit: swap.plan.newest_commit,
         commits_lost: swap.plan.commits_after,
         backup: swap.plan.backup.clone(),
-        findings: list(&beside["findings"]),
+        findings: texts(&beside["findings"]),
         snapshot: text(&run.output("snapshot")["id"]),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
         unserved_seconds: unserved(run),
         steps: steps(run, at.work.step, ended),
-        not_covered: list(&beside["not_covered"])
+        not_covered: texts(&beside["not_covered"])
             .into_iter()
             .filter(|note| !note.contains("listen_addresses"))
             .collect(),
@@ -168,20 +169,11 @@ fn markdown(report: &RunbookReport) -> String {
         let seconds = step.ended.duration_since(step.began).as_secs_f64();
         let _ = writeln!(out, "| {} | {} | {seconds:.2} | {} | {} |", step.name, step.began, step.attempts, step.what);
     }
-    section(&mut out, "Follow-ups", &report.follow_ups);
-    section(&mut out, "Not covered", &report.not_covered);
+    list(&mut out, "Follow-ups", &report.follow_ups);
+    list(&mut out, "Not covered", &report.not_covered);
     out
 }
 
 fn because(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(": {why}") }
-}
-
-fn section(out: &mut String, title: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        let _ = writeln!(out, "\n## {title}\n");
-        for line in lines {
-            let _ = writeln!(out, "- {line}");
-        }
-    }
 }

@@ -14,6 +14,7 @@ use super::moment::{Restorer, request};
 use super::source_of;
 use super::swap::Swap;
 use crate::error::{Error, Result};
+use crate::instances::remove_folder;
 use crate::operation::{At, Part};
 use crate::{report, views};
 
@@ -63,14 +64,7 @@ impl Part for Beside {
             return Ok(());
         }
         end_copy(staged).await?;
-        remove(staged)?;
-        remove(Path::new(&format!("{}.tablespaces", staged.display())))
-    }
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", folder, error)),
-        _ => Ok(()),
+        remove_folder(staged)?;
+        remove_folder(Path::new(&format!("{}.tablespaces", staged.display())))
     }
 }

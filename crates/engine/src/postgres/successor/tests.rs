@@ -43,7 +43,7 @@ impl House {
 }
 
 const AFTER: &str = "main.retired-word=old fenced main=new";
-const BACK: &str = "main.undone-word=new main=old";
+const BACK: &str = "main.undone-word=new fenced main=old";
 
 #[test]
 fn the_new_one_comes_in_and_goes_back_and_each_can_be_said_twice() {
