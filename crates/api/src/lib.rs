@@ -30,12 +30,12 @@ pub use people::{
     UserAsk, UserView,
 };
 pub use restore::{
-    MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView, RunbookReport,
-    RunbookStep, StepSeconds, TargetAsk,
+    MomentAsk, PlannedStep, PointedView, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView,
+    RunbookReport, RunbookStep, StepSeconds, TargetAsk,
 };
 pub use source::{
-    BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
-    ProtectAsk, SourceView, TimelineView, WindowView,
+    BackupAsk, BackupView, ConditionView, ConsumerView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk,
+    ProtectAnswer, ProtectAsk, SourceView, TimelineView, WindowView,
 };
 pub use stack::{ApplyAnswer, ApplyAsk, StackView};
 

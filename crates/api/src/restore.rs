@@ -43,6 +43,8 @@ pub enum RestoreMode {
     Into,
     /// In the place of the live cluster, which is kept.
     Swap,
+    /// In a place of its own, to which those who use the live cluster are pointed; that one is stopped, and kept where it is.
+    Beside,
 }
 
 /// `POST /api/v1/sources/{name}/restores`, and `…/restores/plan` for the plan alone
@@ -57,6 +59,9 @@ pub struct RestoreAsk {
     pub into: String,
     #[serde(default)]
     pub port: Option<u16>,
+    /// With `beside`: the address at which it listens and is found, when that is another than that of the live cluster.
+    #[serde(default)]
+    pub host: Option<String>,
     #[serde(default)]
     pub delta: bool,
     /// Tablespace oid → absolute path.
@@ -71,6 +76,9 @@ pub struct RestoreAsk {
     /// Usable at once: the files are fetched when they are touched, and all of them behind.
     #[serde(default)]
     pub open: bool,
+    /// In the place of the live cluster: copy all files before it is used, also where they could be mounted.
+    #[serde(default)]
+    pub copy: bool,
     /// Bytes a second that are fetched behind; 0 is no limit.
     #[serde(default)]
     pub limit: u64,
@@ -84,11 +92,13 @@ impl RestoreAsk {
             mode: RestoreMode::Into,
             into: String::new(),
             port: None,
+            host: None,
             delta: false,
             tablespaces: BTreeMap::new(),
             no_start: false,
             owner: None,
             open: false,
+            copy: false,
             limit: 0,
         }
     }
@@ -176,11 +186,22 @@ pub struct RunbookReport {
     pub retired: String,
     /// From the first service that was stopped to the first answer of the new cluster.
     pub unserved_seconds: Option<f64>,
+    /// Of a restore beside: where those who use it were pointed from and to.
+    #[serde(default)]
+    pub pointed: Vec<PointedView>,
     pub steps: Vec<RunbookStep>,
     pub not_covered: Vec<String>,
     pub follow_ups: Vec<String>,
     /// The same for people.
     pub markdown: String,
+}
+
+/// An endpoint, and what stands there before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PointedView {
+    pub endpoint: String,
+    pub from: String,
+    pub to: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

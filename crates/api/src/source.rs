@@ -201,3 +201,19 @@ pub struct PinAsk {
     #[serde(default)]
     pub why: String,
 }
+
+/// Somebody who used a database, as its server saw them: `GET /api/v1/sources/{name}/consumers`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsumerView {
+    /// Nothing: by the server's own socket.
+    pub address: Option<String>,
+    pub application: String,
+    pub role: String,
+    pub database: String,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Looks, one a minute, at which it was there.
+    pub looks: u64,
+    /// The most sessions that it had at one look.
+    pub sessions_max: u64,
+}

@@ -92,6 +92,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// What happened in a restore in the place of a live cluster
     Report(OpReportArgs),
+    /// Who used a database in the last 30 days, as its server saw them
+    Consumers(ConsumersArgs),
     /// What restores replaced and keep
     Retired,
     /// Remove what a restore replaced, for good
@@ -231,6 +233,11 @@ pub struct UnprotectArgs {
 pub struct StatusArgs {
     /// Only this source
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ConsumersArgs {
+    pub name: String,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView, LogLine,
-    LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
-    RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView,
-    TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsumerView, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk,
+    InstanceView, LogLine, LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
+    Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -168,6 +168,10 @@ impl Client {
 
     pub async fn sql(&self, name: &str, ask: &SqlAsk) -> Answer<Vec<SqlAnswer>> {
         self.post(&["instances", name, "sql"], ask).await
+    }
+
+    pub async fn consumers(&self, name: &str) -> Answer<Vec<ConsumerView>> {
+        self.get(&["sources", name, "consumers"]).await
     }
 
     pub async fn retired(&self) -> Answer<Vec<RetiredView>> {

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod clone;
 mod completions;
+mod consumers;
 mod detach;
 mod doctor;
 mod drill;
@@ -81,6 +82,7 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Backup(args) => backup::run(&args, around).await,
         Command::Restore(args) => restore::run(&args, around).await,
         Command::Report(args) => swap::report(&args, around).await,
+        Command::Consumers(args) => consumers::run(&args, around).await,
         Command::Retired => swap::retired(around).await,
         Command::Retire(args) => swap::retire(&args, around).await,
         Command::Rollback(args) => swap::rollback(&args, around).await,

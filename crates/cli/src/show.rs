@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod audit;
 pub mod backup;
 pub mod check;
+pub mod consumers;
 pub mod drill;
 pub mod errors;
 pub mod expire;

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 
 mod alarms;
 mod audit;
+mod consumers;
 pub(crate) mod copy;
 mod instances;
 mod people;
@@ -15,6 +16,7 @@ mod stacks;
 
 pub(crate) use alarms::{AlarmFilter, AlarmWrite, DELIVERED, GIVEN_UP, Notice, NoticeRow, WAITING, time};
 pub(crate) use audit::AuditRow;
+pub(crate) use consumers::ConsumerRow;
 pub(crate) use instances::InstanceRow;
 pub(crate) use people::{PersonRow, SessionRow, TokenRow};
 pub(crate) use retired::RetiredRow;
@@ -34,6 +36,11 @@ pub(crate) struct SourceRow {
     pub(crate) system_identifier: String,
     pub(crate) data_directory: String,
     pub(crate) created: String,
+    /// Where a restore has moved it to, whatever its connection string says.
+    #[serde(default)]
+    pub(crate) host: Option<String>,
+    #[serde(default)]
+    pub(crate) port: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -71,6 +78,15 @@ impl Catalog {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::Taken(row.name.clone())),
             other => Ok(other?),
         }
+    }
+
+    /// Where it is from now on.
+    pub(crate) async fn move_source(&self, row: &SourceRow) -> Result<()> {
+        const MOVE: &str = "UPDATE source SET host = $1, port = $2, data_directory = $3 WHERE name = $4";
+        on!(&self.db, pool => sqlx::query(MOVE)
+            .bind(&row.host).bind(row.port).bind(&row.data_directory).bind(&row.name)
+            .execute(pool).await.map(drop)?);
+        Ok(())
     }
 
     pub(crate) async fn remove_source(&self, name: &str) -> Result<bool> {

@@ -16,6 +16,7 @@ use crate::approvals;
 use crate::audit::{self, AuditLog};
 use crate::catalog::{Catalog, copy};
 use crate::config::Config;
+use crate::consumers;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::instances::{self, Turns};
@@ -112,10 +113,12 @@ async fn take_up(daemon: Daemon) {
     let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
     let timing = tokio::spawn(timetable::keep_time(daemon.clone()));
     let expiring = tokio::spawn(approvals::keep_time(daemon.clone()));
+    let looking = tokio::spawn(consumers::keep_looking(daemon.clone()));
     daemon.worker().work().await;
     keeping.abort();
     timing.abort();
     expiring.abort();
+    looking.abort();
 }
 
 impl Daemon {

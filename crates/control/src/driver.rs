@@ -14,10 +14,8 @@ use async_trait::async_trait;
 use crate::error::Error;
 use crate::host::Host;
 
-#[allow(dead_code, reason = "who uses a database is not recorded yet")]
 pub(crate) mod consumers;
 pub(crate) mod database;
-#[allow(dead_code, reason = "the cut-over to another place, which points them, is not there yet")]
 pub(crate) mod endpoint;
 pub(crate) mod fill;
 pub(crate) mod health;

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    HydrationAsk, InstanceKind, InstancePhase, InstanceView, MomentAsk, RestoreAsk, RestoreReport, SqlAnswer, SqlAsk,
-    TargetAsk,
+    HydrationAsk, InstanceKind, InstancePhase, InstanceView, MomentAsk, RestoreAsk, RestoreMode, RestoreReport,
+    SqlAnswer, SqlAsk, TargetAsk,
 };
 use engine::mount::process::Ask;
 use engine::postgres::opened::{Opened, Standing, end_copy, take_away};
@@ -37,6 +37,7 @@ use crate::{mount_process, report, views};
 const TURN_LOOK_EVERY: Duration = Duration::from_millis(50);
 const TURN_LOOKS: u32 = 600;
 
+pub(crate) mod serves;
 mod view;
 pub(crate) mod watch;
 
@@ -118,6 +119,7 @@ impl Wanted {
             InstanceKind::Clone => Purpose::Clone,
             InstanceKind::Peek => Purpose::Peek,
             InstanceKind::Drill | InstanceKind::Extract => Purpose::Drill,
+            InstanceKind::Restore if self.ask.mode == RestoreMode::Swap => Purpose::Successor,
             InstanceKind::Restore => Purpose::Restore,
         }
     }
@@ -143,6 +145,7 @@ impl Wanted {
             report: None,
             trouble: None,
             host: daemon.place().unwrap_or_default(),
+            serves: None,
         })
     }
 }
@@ -312,6 +315,7 @@ pub(crate) async fn remove(daemon: &Daemon, name: &str) -> Result<()> {
 
 pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<()> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
+    serves::refuse(&row)?;
     ready(&row)?.start(&daemon.host.program).await?;
     // Whoever starts it has seen what it had.
     row.trouble = None;
@@ -321,6 +325,7 @@ pub(crate) async fn start(daemon: &Daemon, name: &str) -> Result<()> {
 pub(crate) async fn stop(daemon: &Daemon, name: &str) -> Result<()> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
     let opened = ready(&row)?;
+    serves::refuse(&row)?;
     // From here on `watch` does not start it again.
     set_phase(daemon, &mut row, InstancePhase::Stopped).await?;
     Ok(opened.stop().await?)
@@ -366,7 +371,7 @@ pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
     let (_turn, mut row) = wait_for(daemon, name).await?;
     may_detach(daemon, name).await?;
     let opened = ready(&row)?;
-    match opened.standing() {
+    match serves::standing(daemon, &row, &opened).await? {
         Standing::Serves => {
             // Whatever happens to us now, it serves again in the end.
             set_phase(daemon, &mut row, InstancePhase::Detaching).await?;
@@ -378,11 +383,11 @@ pub(crate) async fn detach(daemon: &Daemon, name: &str) -> Result<()> {
 
 async fn detach_and_start(daemon: &Daemon, row: &InstanceRow, opened: Opened) -> Result<()> {
     let plain = Opened { home: None, ..opened.clone() };
-    if opened.standing() == Standing::Serves {
-        opened.instance.stop().await?;
+    if serves::standing(daemon, row, &opened).await? == Standing::Serves {
+        serves::stop_server(daemon, row, &opened).await?;
     }
     detach_files(row, opened).await?;
-    plain.start(&daemon.host.program).await?;
+    serves::start(daemon, row, &plain).await?;
     forget_row(daemon, row).await
 }
 

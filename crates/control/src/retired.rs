@@ -8,7 +8,7 @@ use engine::postgres::successor::is_served;
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::instances::{local_bytes, remove_folder};
+use crate::instances::{local_bytes, remove_folder, serves};
 
 pub(crate) async fn list(daemon: &Daemon) -> Result<Vec<RetiredView>> {
     let place = daemon.place().unwrap_or_default();
@@ -47,6 +47,9 @@ pub(crate) async fn remove(daemon: &Daemon, operation: &str) -> Result<()> {
     let path = Path::new(&row.path);
     if is_served(path) {
         return Err(Error::Ask(format!("a server runs in {}", row.path)));
+    }
+    if let Some(name) = serves::lying_at(daemon, path).await? {
+        serves::discard(daemon, &name).await?;
     }
     remove_folder(path)?;
     daemon.catalog.forget_retired(&row.path).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::{FindingView, ProtectAnswer, ProtectAsk};
 use engine::postgres::inspect::{self, Finding, Severity};
 use engine::postgres::receive::{Cluster, ReceiveOptions, Receiver};
-use engine::postgres::wire::Conninfo;
+use engine::postgres::wire::{self, Conninfo};
 use vault::names::SourceName;
 
 use crate::catalog::SourceRow;
@@ -33,12 +33,29 @@ impl Source {
     }
 }
 
+/// Where those who use it find it: a name, or `localhost` where it has a socket alone, and the port.
+pub(crate) fn address(row: &SourceRow, host: &Host) -> Result<(String, u16)> {
+    let info = cluster(row, host)?.conninfo;
+    let name = match info.host {
+        wire::Host::Unix(_) => "localhost".to_owned(),
+        wire::Host::Tcp { name, .. } => name,
+    };
+    Ok((name, info.port))
+}
+
 fn cluster(row: &SourceRow, host: &Host) -> Result<Cluster> {
     let broken =
         |what: &str| Error::Config { path: format!("source {} in the catalog", row.name), what: what.to_owned() };
+    let mut conninfo = conninfo(&row.url, &row.slot, host)?;
+    if let Some(port) = row.port.and_then(|port| u16::try_from(port).ok()) {
+        conninfo.port = port;
+    }
+    if let Some(name) = &row.host {
+        conninfo.host = wire::Host::Tcp { name: name.clone(), addr: None };
+    }
     Ok(Cluster {
         source: row.name.parse()?,
-        conninfo: conninfo(&row.url, &row.slot, host)?,
+        conninfo,
         system_identifier: row
             .system_identifier
             .parse()
@@ -96,6 +113,8 @@ pub(crate) async fn protect(daemon: &Daemon, ask: &ProtectAsk, by: By) -> Result
         system_identifier: facts.system_identifier.to_string(),
         data_directory: data_directory.display().to_string(),
         created: daemon.host.env.now().to_string(),
+        host: None,
+        port: None,
     };
     operation::protect::protect(daemon, &row, by).await?;
     Ok(answer(true))
@@ -110,6 +129,20 @@ async fn refuse_another_cluster(daemon: &Daemon, name: &SourceName, system_ident
         true => Ok(()),
         false => Err(engine::Error::Foreign { found: system_identifier, expected }.into()),
     }
+}
+
+/// It is somewhere else from now on, and its log is received from there.
+pub(crate) async fn move_to(daemon: &Daemon, row: SourceRow) -> Result<()> {
+    if daemon.source(&row.name)?.row == row {
+        return Ok(());
+    }
+    daemon.catalog.move_source(&row).await?;
+    let moved = Source::start(daemon, row)?;
+    if let Ok(before) = daemon.take_source(&moved.row.name) {
+        before.receiver.stop().await;
+    }
+    daemon.add_source(moved);
+    Ok(())
 }
 
 /// Stops protecting. What is in the vault stays; the slot goes, so that the server does not keep log for nobody.

@@ -8,3 +8,9 @@ pub mod s3;
 pub mod sshd;
 pub mod systemd;
 pub mod trouble;
+
+/// A port of this host that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}

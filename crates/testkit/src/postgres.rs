@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -277,7 +276,7 @@ impl Server {
     pub fn start(&mut self) {
         for _ in 0..5 {
             if self.port == 0 {
-                self.port = free_port();
+                self.port = crate::free_port();
             }
             if self.try_start() {
                 return;
@@ -458,11 +457,6 @@ impl Drop for Server {
 fn children_of(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// Polls a condition; false when it does not come true in time.

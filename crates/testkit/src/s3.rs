@@ -2,7 +2,6 @@
 //! know what is stored in it.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +26,7 @@ impl Server {
     /// Starts a server and waits until it has made the bucket. Panics with the server's log when it does not.
     pub async fn start() -> Server {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let port = free_port();
+        let port = crate::free_port();
         let log = File::create(directory.path().join("log")).expect("a log file");
         let process = Command::new(program())
             .env("BIND_HOST", "127.0.0.1")
@@ -109,10 +108,4 @@ impl Drop for Server {
 
 fn program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/ministack")
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }

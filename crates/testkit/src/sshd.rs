@@ -1,7 +1,7 @@
 //! A private SSH server on a loopback port, with keys of its own, killed and removed at drop. It lets in the user who runs the tests.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Server {
         for name in ["host_key", "identity", "stranger"] {
             make_key(&folder.path().join(name));
         }
-        let port = free_port();
+        let port = crate::free_port();
         write_settings(folder.path(), port, environment);
         let _ = fs::create_dir_all(EMPTY_FOLDER);
         let process = Command::new("/usr/sbin/sshd")
@@ -104,11 +104,6 @@ fn write_settings(folder: &Path, port: u16, environment: &[(&str, &str)]) {
         text.push_str(&format!("SetEnv {}\n", set.join(" ")));
     }
     fs::write(folder.join("sshd_config"), text).expect("the settings can be written");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 impl Drop for Server {

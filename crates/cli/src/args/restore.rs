@@ -14,11 +14,20 @@ pub struct RestoreArgs {
     /// The new data directory; with --database or --table the name of the new database or schema
     #[arg(long, value_name = "DIR|NAME", required_unless_present_any = ["database", "tables", "swap"], help_heading = "Where it goes")]
     pub into: Option<PathBuf>,
+    /// In a directory of its own (--into), to which those who use the live one are pointed; that one is stopped, and kept
+    #[arg(long, help_heading = "Where it goes", conflicts_with = "swap", requires = "into")]
+    pub beside: bool,
+    /// With --beside: the address at which it listens and is found, where that is another
+    #[arg(long, value_name = "HOST", help_heading = "Where it goes", requires = "beside")]
+    pub host: Option<String>,
     /// Usable within seconds: the files are fetched when they are touched, and all of them behind
     #[arg(long, help_heading = "Where it goes", conflicts_with_all = ["no_start", "delta", "tablespaces"])]
     pub open: bool,
-    /// With --open: how much to fetch behind in a second, such as 50MB
-    #[arg(long, help_heading = "Where it goes", value_name = "SIZE", value_parser = super::size, requires = "open")]
+    /// With --swap or --beside: copy all files before it is used, also where they could be mounted (it is opened where they can)
+    #[arg(long, help_heading = "Where it goes", conflicts_with = "open")]
+    pub copy: bool,
+    /// Of one that is open: how much to fetch behind in a second, such as 50MB
+    #[arg(long, help_heading = "Where it goes", value_name = "SIZE", value_parser = super::size, conflicts_with = "copy")]
     pub limit: Option<u64>,
     #[command(flatten)]
     pub objects: ObjectArgs,

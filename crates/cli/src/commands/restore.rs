@@ -16,8 +16,12 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     if super::extract::is_asked(&args.objects) {
         return super::extract::run(args, around).await;
     }
-    if args.objects.swap {
+    if args.objects.swap || args.beside {
         return super::swap::run(args, around).await;
+    }
+    if args.copy || (args.limit.is_some() && !args.open) {
+        let what = "--copy is for --swap and --beside, and --limit for what is opened";
+        return Err(Failure::input(what, "leave it out, or add --open to --limit"));
     }
     let client = super::client(around)?;
     let asked = ask(&args.target, args.into.as_deref().unwrap_or(Path::new("")), &args.place, &around.view().now)?;
@@ -42,6 +46,8 @@ pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> 
         owner: place.owner.clone(),
         no_start: place.no_start,
         open: false,
+        copy: false,
+        host: None,
         limit: 0,
         mode: RestoreMode::Into,
     })
@@ -92,11 +98,11 @@ fn write(path: &Path, report: &RestoreReport) -> Result<(), Failure> {
 }
 
 /// The daemon stands elsewhere: a relative path means the reader's.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::file("find", path, error))
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
     let wrong = || Failure::input(format!("{} is not valid UTF-8", path.display()), "choose another path");
     path.to_str().map(str::to_owned).ok_or_else(wrong)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
 
-use super::restore::moment;
+use super::restore::{absolute, moment, text};
 use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs};
 use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
 use crate::show::runbook;
@@ -13,20 +13,22 @@ use crate::terminal::{agree, note, print, print_json};
 use crate::wait;
 
 pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
-    if let Some(into) = &args.into {
+    if let Some(into) = args.into.as_ref().filter(|_| !args.beside) {
         let what = format!("with --swap it goes to where the live cluster lies, not into {}", into.display());
         return Err(Failure::input(what, "leave out --into, or --swap"));
     }
     let client = super::client(around)?;
     let ask = RestoreAsk {
-        mode: RestoreMode::Swap,
-        into: String::new(),
+        mode: if args.beside { RestoreMode::Beside } else { RestoreMode::Swap },
+        into: into(args)?,
+        host: args.host.clone(),
         port: args.place.port,
         delta: args.place.delta,
         tablespaces: args.place.tablespaces.iter().map(|(oid, path)| (*oid, path.display().to_string())).collect(),
         owner: args.place.owner.clone(),
         no_start: args.place.no_start,
         open: args.open,
+        copy: args.copy,
         limit: args.limit.unwrap_or(0),
         moment: moment(&args.target, &around.view().now)?,
     };
@@ -37,6 +39,10 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     let begun = client.restore(&args.name, &ask).await?;
     let result = wait::until_over(around, &client, begun).await?;
     show(&wait::read(&result)?, args.place.report.as_deref(), around)
+}
+
+fn into(args: &RestoreArgs) -> Result<String, Failure> {
+    args.into.as_deref().map_or(Ok(String::new()), |into| text(&absolute(into)?))
 }
 
 /// Shows the plan, and asks. An exit code where that was all; what blocks is refused by the daemon, with all of it.

@@ -307,8 +307,10 @@ impl House {
     /// A test that failed leaves no mounts, and nobody who serves them or stands on them.
     fn end_what_is_open(&self) {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let folders = [text(self.folder.path()), text(self.server.home())];
         let below = |line: &str| {
-            line.split(' ').nth(4).filter(|at| at.starts_with(text(self.folder.path()))).map(str::to_owned)
+            let at = line.split(' ').nth(4)?;
+            folders.iter().any(|folder| at.starts_with(folder)).then(|| at.to_owned())
         };
         let mounts: Vec<String> = mounts.lines().filter_map(below).collect();
         if mounts.is_empty() {
@@ -316,7 +318,8 @@ impl House {
         }
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
             let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let ours = String::from_utf8_lossy(&words).contains(text(self.folder.path()));
+            let words = String::from_utf8_lossy(&words).into_owned();
+            let ours = folders.iter().any(|folder| words.contains(folder));
             let pid = process.file_name().to_string_lossy().into_owned();
             if ours && pid != std::process::id().to_string() {
                 Command::new("kill").args(["-9", &pid]).status().unwrap();

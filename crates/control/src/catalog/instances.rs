@@ -23,6 +23,8 @@ pub(crate) struct InstanceRow {
     pub(crate) trouble: Option<String>,
     /// Where it is; empty where there is only this host.
     pub(crate) host: String,
+    /// Of one that lies in the place of a live cluster: whose server it is, see `instances::serves`.
+    pub(crate) serves: Option<String>,
 }
 
 impl Catalog {
@@ -54,11 +56,11 @@ impl Catalog {
 
     /// Everything that changes in an instance's life.
     pub(crate) async fn put_instance(&self, row: &InstanceRow) -> Result<()> {
-        const PUT: &str = "UPDATE instance SET phase = $1, backup = $2, pin = $3, opened = $4, report = $5, trouble = $6 \
-                           WHERE name = $7";
+        const PUT: &str = "UPDATE instance SET phase = $1, backup = $2, pin = $3, opened = $4, report = $5, trouble = $6, \
+                           serves = $7 WHERE name = $8";
         on!(&self.db, pool => sqlx::query(PUT)
             .bind(&row.phase).bind(&row.backup).bind(&row.pin).bind(&row.opened).bind(&row.report)
-            .bind(&row.trouble).bind(&row.name)
+            .bind(&row.trouble).bind(&row.serves).bind(&row.name)
             .execute(pool).await.map(drop)?);
         Ok(())
     }

@@ -26,6 +26,8 @@ fn source(name: &str) -> SourceRow {
         system_identifier: u64::MAX.to_string(),
         data_directory: text("/d"),
         created: text("2026-11-21T00:00:00Z"),
+        host: None,
+        port: None,
     }
 }
 

@@ -53,10 +53,13 @@ pub(crate) fn shown(connection: &str) -> String {
 impl Database {
     /// What cannot be reached, or let in, is a trouble; the limit is also that of each statement.
     pub(crate) async fn open(connection: &str, host: &Host, limit: Duration) -> Outcome<Database> {
-        let info = conninfo(connection, host).await?;
+        Database::at(&conninfo(connection, host).await?, limit).await
+    }
+
+    pub(crate) async fn at(info: &Conninfo, limit: Duration) -> Outcome<Database> {
         let target = info.target();
         let opening = async {
-            let mut connection = Connection::connect(&info, Mode::Sql).await?;
+            let mut connection = Connection::connect(info, Mode::Sql).await?;
             let limit = limit.as_millis().min(i32::MAX as u128);
             let settings = format!("set statement_timeout = {limit}; set standard_conforming_strings = on");
             connection.query(&settings).await.map(|_| connection)

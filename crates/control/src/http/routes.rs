@@ -2,10 +2,10 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView, LogLine,
-    LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk,
-    RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
-    Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
+    LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk,
+    StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -130,6 +130,9 @@ fn sources() -> Vec<Route> {
         get("/sources/{name}/timeline", viewer(Of::Source), "Which moments can be restored")
             .gives::<TimelineView>()
             .to(sources::timeline),
+        get("/sources/{name}/consumers", viewer(Of::Source), "Who used it in the last 30 days, the last seen first")
+            .gives_list::<ConsumerView>()
+            .to(sources::consumers),
         post("/sources/{name}/backups", operator(Of::Source), "Begins a backup")
             .takes::<BackupAsk>()
             .gives::<Operation>()

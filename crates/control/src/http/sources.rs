@@ -1,8 +1,8 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView,
-    SourceView, TimelineView,
+    BackupAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
+    RetiredView, SourceView, TimelineView,
 };
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -12,7 +12,7 @@ use super::guard::{Seen, Subject};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::By;
-use crate::{operation, retired, source, views};
+use crate::{consumers, operation, retired, source, views};
 
 /// A JSON body whose mistakes are told in our own shape.
 pub(super) struct Body<T>(pub(super) T);
@@ -77,6 +77,13 @@ pub(super) async fn plan(
     Body(ask): Body<RestoreAsk>,
 ) -> Result<Json<RestorePlan>> {
     operation::restore::plan(&daemon, &name, &ask).await.map(Json)
+}
+
+pub(super) async fn consumers(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<ConsumerView>>> {
+    consumers::list(&daemon, &name).await.map(Json)
 }
 
 pub(super) async fn retired(State(daemon): State<Daemon>, seen: Seen) -> Result<Json<Vec<RetiredView>>> {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::view::local_bytes;
-use super::{detach_and_start, detach_stopped, forget, is_here, kind_name, opened, phase_name, set_phase};
+use super::{detach_and_start, detach_stopped, forget, is_here, kind_name, opened, phase_name, serves, set_phase};
 use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::Result;
@@ -114,13 +114,13 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result
     if opened.is_half_detached() {
         return detach_stopped(daemon, row, opened).await;
     }
-    let standing = tokio::task::spawn_blocking({
-        let opened = opened.clone();
-        move || opened.standing()
-    });
-    let standing = standing.await.map_err(|e| vault::Error::Internal(e.to_string()))?;
+    let standing = serves::standing(daemon, row, &opened).await?;
     let is_open = phase == phase_name(InstancePhase::Open);
     match standing {
+        // Its service has started it again.
+        Standing::Serves if row.serves.is_some() && phase == phase_name(InstancePhase::Stopped) => {
+            set_phase(daemon, row, InstancePhase::Open).await
+        }
         Standing::Serves if closely => {
             failing(daemon, row, &opened).await?;
             over_quota(daemon, row, &opened).await
@@ -132,6 +132,8 @@ async fn settle(daemon: &Daemon, row: &mut InstanceRow, closely: bool) -> Result
         }
         Standing::Stopped if is_open => stopped_by_somebody(daemon, row).await,
         Standing::Crashed | Standing::MountLost if is_open => bring_up(daemon, row, &opened, standing).await,
+        // Its service finds nothing to start without it.
+        _ if row.serves.is_some() && !mount_lives(&opened) => Ok(opened.mount(&daemon.host.program).await?),
         _ => Ok(()),
     }
 }
@@ -178,10 +180,10 @@ async fn bring_up(daemon: &Daemon, row: &mut InstanceRow, opened: &Opened, stand
     tracing::error!(instance = row.name, kind, "an instance died and is brought up again");
     let mut tries = 0;
     // What is left of the dead server may take a moment to go.
-    while let Err(error) = opened.start(&daemon.host.program).await {
+    while let Err(error) = serves::start(daemon, row, opened).await {
         tries += 1;
         if tries == START_TRIES {
-            return Err(error.into());
+            return Err(error);
         }
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }

@@ -1,10 +1,11 @@
-//! Restores: into a directory beside the live cluster (`into`), or in its place (`swap`). The second is the runbook of a bad night as one
-//! operation; read `table` and `swap::steps` as its two columns, each step's mechanics stand in a file beside this one.
+//! Restores: into a directory of its own (`into`); or so that it takes over from the live cluster (`swap`), in its place or in one of its
+//! own to which those who use it are pointed. The second is the runbook of a bad night as one operation; read `table` and `swap::steps` as
+//! its two columns, each step's mechanics stand in a file beside this one.
 //!
 //! ```text
 //!   nothing is touched   preflight ─ snapshot ─ beside                      the old cluster serves on
-//!   nobody writes        announce ─ quiesce ─ last-log ─ cut-over ─ migrate
-//!   the new one serves   resume ─ health ─ smoke ─ re-sync ─ announce-off ─ report
+//!   nobody writes        announce ─ quiesce ─ last-log ─ cut-over ─ point ─ migrate
+//!   the new one serves   resume ─ health ─ consumers ─ smoke ─ re-sync ─ announce-off ─ report
 //! ```
 //! Up to the cut-over a failure goes back by itself. Behind it a person decides: the new cluster may have been written to.
 
@@ -20,9 +21,12 @@ use crate::views;
 mod account;
 pub(crate) mod around;
 mod beside;
+mod consumers;
 mod cut_over;
 mod into;
 mod moment;
+mod moved;
+mod point;
 mod preflight;
 mod quiesce;
 pub(crate) mod rollback;
@@ -44,9 +48,11 @@ pub(super) fn table() -> Table {
             ("quiesce", Arc::new(quiesce::Quiesce)),
             ("last-log", Arc::new(snapshot::LastLog)),
             ("cut-over", Arc::new(cut_over::CutOver)),
+            ("point", Arc::new(point::Point)),
             ("migrate", Arc::new(around::Hooks::MIGRATE)),
             ("resume", Arc::new(quiesce::Resume)),
             ("health", Arc::new(around::Healthy)),
+            ("consumers", Arc::new(consumers::Consumers)),
             ("smoke", Arc::new(around::Hooks::SMOKE)),
             ("re-sync", Arc::new(around::Hooks::RE_SYNC)),
             ("announce-off", Arc::new(around::AnnounceOff)),
@@ -58,7 +64,7 @@ pub(super) fn table() -> Table {
 /// Nothing is touched.
 pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
     match ask.mode {
-        RestoreMode::Swap => swap::plan(daemon, name, ask).await,
+        RestoreMode::Swap | RestoreMode::Beside => swap::plan(daemon, name, ask).await,
         RestoreMode::Into => {
             let source = known(daemon, name).await?;
             let resolved = resolved(daemon, &source, ask).await?;
@@ -69,7 +75,7 @@ pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Resul
 
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) -> Result<Operation> {
     match ask.mode {
-        RestoreMode::Swap => swap::begin(daemon, name, ask, by).await,
+        RestoreMode::Swap | RestoreMode::Beside => swap::begin(daemon, name, ask, by).await,
         RestoreMode::Into => into::begin(daemon, name, ask, by).await,
     }
 }

@@ -1,11 +1,15 @@
 //! What of the world outside belongs to a stack: the services that use its databases, what is done and looked at around a restore. Only
 //! what people wrote; what drivers do with it is theirs (`driver`).
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
+use crate::driver::endpoint::EndpointSpec;
 use crate::driver::health::HealthSpec;
 use crate::driver::hook::HookSpec;
 use crate::driver::service::ServiceSpec;
+use crate::driver::{Outcome, fill};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Service {
@@ -13,6 +17,9 @@ pub(crate) struct Service {
     /// It is the server of this source itself, and not one that uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) server_of: Option<String>,
+    /// Of a source that may have several: the server that runs in this directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<PathBuf>,
     #[serde(flatten)]
     pub(crate) spec: ServiceSpec,
 }
@@ -68,6 +75,36 @@ pub(crate) struct Health {
     pub(crate) spec: HealthSpec,
 }
 
+/// Where those who use a database find it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndpointAt {
+    pub(crate) name: String,
+    /// The source that is found by it.
+    pub(crate) of: String,
+    /// What stands there: `{host}`, `{port}`.
+    #[serde(default = "host_alone")]
+    pub(crate) value: String,
+    #[serde(flatten)]
+    pub(crate) spec: EndpointSpec,
+}
+
+impl EndpointAt {
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let unknown = fill::unknown(&self.value, &["host", "port"]);
+        unknown.map(|name| format!("value: {{{name}}} is nothing that is told here")).or_else(|| self.spec.wrong())
+    }
+
+    /// What stands there for a database at this address.
+    pub(crate) fn says(&self, host: &str, port: u16) -> Outcome<String> {
+        let told = [("host".to_owned(), host.to_owned()), ("port".to_owned(), port.to_string())].into();
+        fill::fill(&self.value, &told, fill::plain)
+    }
+}
+
+fn host_alone() -> String {
+    "{host}".to_owned()
+}
+
 fn in_a_row() -> u32 {
     2
 }
@@ -89,12 +126,20 @@ pub(crate) struct Outside {
     pub(crate) hooks: Vec<Hook>,
     #[serde(default, rename = "health", skip_serializing_if = "Vec::is_empty")]
     pub(crate) health: Vec<Health>,
+    #[serde(default, rename = "endpoint", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) endpoints: Vec<EndpointAt>,
 }
 
 impl Outside {
-    /// How the server of a source is stopped and started, where the stack says so.
-    pub(crate) fn server_of(&self, source: &str) -> Option<&Service> {
-        self.services.iter().find(|service| service.server_of.as_deref() == Some(source))
+    /// How the server of a source in a directory is stopped and started, where the stack says so.
+    pub(crate) fn server_of(&self, source: &str, directory: &Path) -> Option<&Service> {
+        let all = || self.services.iter().filter(|service| service.server_of.as_deref() == Some(source));
+        let there = all().find(|service| service.directory.as_deref() == Some(directory));
+        there.or_else(|| all().find(|service| service.directory.is_none()))
+    }
+
+    pub(crate) fn endpoints_of(&self, source: &str) -> impl DoubleEndedIterator<Item = &EndpointAt> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.of == source)
     }
 
     /// Those that use the databases, in the order in which they are stopped.

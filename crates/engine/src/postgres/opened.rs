@@ -4,6 +4,7 @@
 //! ```text
 //!   start    mount process ──► server           stop     server ──► mount process
 //!   detach   server stopped, everything present ──► unmount ──► HOME/skeleton becomes the directory
+//!   put down server stopped ──► unmount                         its mount point can be moved, and is then where it is mounted next
 //!   close    stop, and everything local of the mount goes
 //! ```
 
@@ -87,10 +88,7 @@ impl Opened {
     /// Makes it serve, from wherever it stands. What a dead mount has left is taken away first. Returns when people can connect.
     pub async fn start(&self, program: &Path) -> Result<()> {
         self.end_stray_server().await?;
-        if let Some(process) = self.process().filter(|process| !process.is_alive()) {
-            let program = program.to_owned();
-            blocking(move || Ok(process.start(&program, || true)?)).await?;
-        }
+        self.mount(program).await?;
         if self.instance.server_of(&self.local()).is_none() {
             wait_gone(&self.local()).await;
             ports::must_be_free(self.instance.port)?;
@@ -121,6 +119,34 @@ impl Opened {
         }
     }
 
+    /// Unmounts, so that its mount point can be moved. Its server must be stopped.
+    pub async fn put_down(&self) -> Result<()> {
+        let Some(process) = self.process() else { return Ok(()) };
+        if self.instance.server_of(&self.local()).is_some() {
+            return Err(self.refused("cannot be put down: its server still runs"));
+        }
+        blocking(move || Ok(process.unmount()?)).await
+    }
+
+    /// One that was put down and whose mount point was moved lies at `place` from now on.
+    pub fn lies_at(&mut self, place: &Path) -> Result<()> {
+        place.clone_into(&mut self.instance.data_directory);
+        let Some(home) = &self.home else { return Ok(()) };
+        let order = Order::read(home)?;
+        Ok(Order { at: place.to_owned(), ..order }.write(home)?)
+    }
+
+    /// Mounts it, and starts no server.
+    pub async fn mount(&self, program: &Path) -> Result<()> {
+        match self.process().filter(|process| !process.is_alive()) {
+            Some(process) => {
+                let program = program.to_owned();
+                blocking(move || Ok(process.start(&program, || true)?)).await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Pauses or limits what is fetched ahead.
     pub async fn tell(&self, ask: Ask) -> Result<()> {
         match self.process() {
@@ -136,10 +162,10 @@ impl Opened {
         let skeleton = process.skeleton();
         if skeleton.exists() {
             if !process.is_whole() {
-                return Err(self.refused("not everything of it is present yet"));
+                return Err(self.refused("cannot be detached: not everything of it is present yet"));
             }
             if self.instance.server_of(&skeleton).is_some() {
-                return Err(self.refused("its server still runs"));
+                return Err(self.refused("cannot be detached: its server still runs"));
             }
         }
         blocking(move || {
@@ -168,7 +194,7 @@ impl Opened {
     fn refused(&self, what: &str) -> Error {
         Error::Occupied {
             path: self.instance.data_directory.display().to_string(),
-            what: format!("cannot be detached: {what}"),
+            what: what.to_owned(),
             hint: "`rekindle status` says how far it is".to_owned(),
         }
     }

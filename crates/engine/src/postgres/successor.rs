@@ -8,9 +8,14 @@
 //! ```
 //! Which of them it is can be seen: the new one carries a mark with the word that the exchange was asked by. So each step can be done
 //! again after a crash at any point.
+//!
+//! Or both stay where they are, *elsewhere*: `retired` is `live` itself, and `undone` is `staged`. Then one is fenced and the other is not.
+//!
+//! Either may be a mount of the vault. Then what changes places is its mount point, an empty folder, while nothing is mounted on it; which
+//! folder that is, is known by its inode.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -60,13 +65,41 @@ impl Succession {
         }
     }
 
+    /// The new one in a place of its own.
+    pub fn elsewhere(live: &Path, new: &Path, word: &str) -> Succession {
+        let (live, new) = (live.to_owned(), new.to_owned());
+        Succession { retired: live.clone(), undone: new.clone(), staged: new, live, word: word.to_owned() }
+    }
+
+    pub fn is_elsewhere(&self) -> bool {
+        self.retired == self.live
+    }
+
+    /// Where the new one serves.
+    pub fn place(&self) -> &Path {
+        if self.is_elsewhere() { &self.staged } else { &self.live }
+    }
+
+    /// Whether something is kept of one that was taken back.
+    pub fn is_undone(&self) -> bool {
+        if self.is_elsewhere() { is_fenced(&self.staged) } else { self.undone.exists() }
+    }
+
     /// The other way: what was retired comes back, and what serves now goes aside.
     pub fn back(live: &Path, retired: &Path, word: &str) -> Succession {
         Succession { staged: retired.to_owned(), ..Succession::beside(live, word) }
     }
 
-    /// What would forbid it, before anything is there; nothing stays of the trial.
-    pub fn trial(&self) -> Result<()> {
+    /// Of the new one where it is a mount: what is local of it, see `mount::process`.
+    pub fn home(&self) -> PathBuf {
+        with_ending(&Succession::beside(&self.live, &self.word).staged, "rekindle")
+    }
+
+    /// What would forbid it, before anything is there; nothing stays of the trial. A live one that `is_ours` is a mount that can be put down.
+    pub fn trial(&self, is_ours: bool) -> Result<()> {
+        if self.is_elsewhere() {
+            return Ok(());
+        }
         let refused = |what: &str, hint: &str| Error::Occupied {
             path: self.live.display().to_string(),
             what: what.to_owned(),
@@ -76,7 +109,7 @@ impl Succession {
         let parent = parent(&self.live);
         let device =
             |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|e| Error::file("look at", path, e));
-        if device(&self.live)? != device(parent)? {
+        if !is_ours && device(&self.live)? != device(parent)? {
             return Err(refused("is a mount point, and cannot be renamed", beside));
         }
         for taken in [&self.retired, &self.undone] {
@@ -102,15 +135,25 @@ impl Succession {
     }
 
     pub fn stand(&self) -> Stand {
-        match (is_marked(&self.live, &self.word), self.retired.exists()) {
+        if self.is_elsewhere() {
+            return if is_fenced(&self.live) { Stand::After } else { Stand::Before };
+        }
+        match (self.is_new(&self.live), self.retired.exists()) {
             (true, true) => Stand::After,
             (true, false) => Stand::Exchanged,
             (false, _) => Stand::Before,
         }
     }
 
-    /// The new one gets the settings of the old one as they are now. Before the exchange; can be repeated.
-    pub fn take_settings_over(&self) -> Result<()> {
+    fn is_new(&self, place: &Path) -> bool {
+        let mount_point = fs::read_to_string(self.home().join(MARK)).ok();
+        mount_point.is_some_and(|inode| inode_of(place).is_some_and(|found| found.to_string() == inode))
+            || fs::read_to_string(place.join(MARK)).is_ok_and(|text| text == self.word)
+    }
+
+    /// The new one gets the settings of the old one as they are now, and its mark. Before the exchange, and while both can be read; can be
+    /// repeated.
+    pub fn prepare(&self) -> Result<()> {
         if self.stand() != Stand::Before {
             return Ok(());
         }
@@ -131,18 +174,33 @@ impl Succession {
         for ours in ["rekindle.conf", "rekindle.recovery.conf", "rekindle.hba.conf"] {
             remove(&self.staged.join(ours))?;
         }
-        sync(&self.staged)
+        let mark = self.staged.join(MARK);
+        write_durably(&mark, &self.word)?;
+        like(&mark, &self.staged)?;
+        sync(&self.staged)?;
+        let home = self.home();
+        match home.exists() {
+            true => {
+                let inode = inode_of(&self.staged).unwrap_or_default();
+                write_durably(&home.join(MARK), &inode.to_string())?;
+                sync(&home)
+            }
+            false => Ok(()),
+        }
     }
 
-    /// The new one comes to the live place, and the old one is fenced and kept. From wherever it stands.
+    /// The new one, which was prepared, comes to the live place, and the old one is fenced and kept. From wherever it stands. Nothing may be
+    /// mounted on either.
     pub fn succeed(&self) -> Result<()> {
+        if self.is_elsewhere() {
+            if self.stand() == Stand::Before {
+                self.must_be_stopped(&[&self.live, &self.staged])?;
+            }
+            fence(&self.live)?;
+            return unfence(&self.staged);
+        }
         if self.stand() == Stand::Before {
             self.must_be_stopped(&[&self.live, &self.staged])?;
-            let mark = self.staged.join(MARK);
-            fs::write(&mark, &self.word).map_err(|e| Error::file("write", &mark, e))?;
-            like(&mark, &self.staged)?;
-            sync(&mark)?;
-            sync(&self.staged)?;
             // One that comes back was fenced when it went.
             unfence(&self.staged)?;
             exchange(&self.live, &self.staged).map_err(|e| Error::file("exchange", &self.live, e))?;
@@ -156,6 +214,11 @@ impl Succession {
 
     /// The old one comes back to the live place; the new one is kept with all that was written in it. From wherever it stands.
     pub fn go_back(&self) -> Result<()> {
+        if self.is_elsewhere() {
+            self.must_be_stopped(&[&self.staged])?;
+            fence(&self.staged)?;
+            return unfence(&self.live);
+        }
         let stand = self.stand();
         if stand != Stand::Before {
             let old = if stand == Stand::After { &self.retired } else { &self.staged };
@@ -166,11 +229,31 @@ impl Succession {
         }
         for place in [&self.retired, &self.staged] {
             // One that was marked may have served.
-            if is_marked(place, &self.word) {
+            if self.is_new(place) {
                 rename(place, &self.undone)?;
             }
         }
         fence(&self.undone)
+    }
+
+    /// The new one listens at a place of its own. What stands last in `postgresql.auto.conf` counts. Can be repeated.
+    pub fn listen_at(&self, port: u16, host: Option<&str>) -> Result<()> {
+        let path = self.staged.join("postgresql.auto.conf");
+        let before = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            other => other.map_err(|e| Error::file("read", &path, e))?,
+        };
+        let is_other = |line: &&str| {
+            let name = line.split(['=', ' ']).next().unwrap_or_default();
+            name != "port" && (name != "listen_addresses" || host.is_none())
+        };
+        let mut text: String = before.lines().filter(is_other).map(|line| format!("{line}\n")).collect();
+        text.push_str(&format!("port = '{port}'\n"));
+        if let Some(host) = host {
+            text.push_str(&format!("listen_addresses = '{}'\n", host.replace('\'', "''")));
+        }
+        write_durably(&path, &text)?;
+        like(&path, &self.staged)
     }
 
     fn must_be_stopped(&self, places: &[&Path]) -> Result<()> {
@@ -210,8 +293,19 @@ fn parse_control(path: &Path) -> Result<ControlFile> {
     ControlFile::parse(&fs::read(path).map_err(|e| Error::file("read", path, e))?)
 }
 
-fn is_marked(place: &Path, word: &str) -> bool {
-    fs::read_to_string(place.join(MARK)).is_ok_and(|text| text == word)
+/// As its parent has it, whatever is mounted there.
+fn inode_of(place: &Path) -> Option<u64> {
+    let entries = fs::read_dir(parent(place)).ok()?.flatten();
+    entries.into_iter().find(|entry| Some(&*entry.file_name()) == place.file_name()).map(|entry| entry.ino())
+}
+
+fn write_durably(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|e| Error::file("write", path, e))?;
+    sync(path)
+}
+
+fn is_fenced(directory: &Path) -> bool {
+    directory.join(FENCED).exists()
 }
 
 /// No server starts without pg_control, and nothing else of it is touched.

@@ -53,11 +53,13 @@ pub struct Request {
     pub timeline: Option<Timeline>,
     /// Up to this time the log is complete although it may not say so itself yet: the live receiver knows.
     pub complete_at: Option<(Lsn, Timestamp)>,
+    /// Ids of backups that were tried and cannot be used.
+    pub except: Vec<String>,
 }
 
 impl Request {
     pub fn new(target: Target) -> Request {
-        Request { target, exclusive: false, timeline: None, complete_at: None }
+        Request { target, exclusive: false, timeline: None, complete_at: None, except: Vec::new() }
     }
 }
 
@@ -157,7 +159,8 @@ impl<'a> Finder<'a> {
         Ok(Err(first_why.unwrap_or_else(|| "no backup is older than the target".into())))
     }
 
-    /// Backups that may lie before the target, newest first. Those of other timelines are left out.
+    /// Backups that may lie before the target, newest first, and those that failed their last drill behind all others. Those of other
+    /// timelines are left out.
     fn candidates(&self) -> impl Iterator<Item = &'a BackupInfo> + '_ {
         let not_after = |backup: &&BackupInfo| match &self.request.target {
             Target::Time(time) => backup.head.ended <= *time,
@@ -165,7 +168,9 @@ impl<'a> Finder<'a> {
             _ => true,
         };
         let ours = |backup: &&BackupInfo| self.lineage.holds(backup.head.timeline, Lsn(backup.head.log_to));
-        self.backups.iter().rev().filter(ours).filter(not_after)
+        let not_tried = |backup: &&BackupInfo| !self.request.except.contains(&backup.id.to_string());
+        let may = move || self.backups.iter().rev().filter(ours).filter(not_after).filter(not_tried);
+        may().filter(|backup| !backup.has_failed()).chain(may().filter(|backup| backup.has_failed()))
     }
 
     async fn starting_at(&self, backup: &BackupInfo) -> Result<Result<Resolved, Refused>> {

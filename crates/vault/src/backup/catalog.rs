@@ -44,6 +44,13 @@ pub struct BackupInfo {
     pub failed: Option<Timestamp>,
 }
 
+impl BackupInfo {
+    /// Its last drill did not pass.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some_and(|failed| self.proven.is_none_or(|proven| proven < failed))
+    }
+}
+
 #[derive(Default)]
 struct Found {
     manifest: bool,

@@ -51,7 +51,7 @@ pub(crate) struct DnsEndpoint {
     /// The zone's primary: a name or an address, with a port where that is not 53.
     pub(crate) server: String,
     pub(crate) zone: String,
-    pub(crate) name: String,
+    pub(crate) domain: String,
     pub(crate) record: RecordKind,
     #[serde(default = "ttl")]
     pub(crate) ttl: u32,
@@ -121,11 +121,11 @@ fn name(text: &str) -> Option<Name> {
 
 impl DnsEndpoint {
     pub(crate) fn wrong(&self) -> Option<String> {
-        let Some(((zone, record), _)) = name(&self.zone).zip(name(&self.name)).zip(name(&self.key_name)) else {
-            return Some("zone, name and key_name must be names of DNS".to_owned());
+        let Some(((zone, record), _)) = name(&self.zone).zip(name(&self.domain)).zip(name(&self.key_name)) else {
+            return Some("zone, domain and key_name must be names of DNS".to_owned());
         };
         if !zone.zone_of(&record) {
-            return Some(format!("name {} is not in zone {}", self.name, self.zone));
+            return Some(format!("domain {} is not in zone {}", self.domain, self.zone));
         }
         let servers = self.seen_by.iter().chain([&self.server]);
         if let Some(server) = servers.into_iter().find(|server| Server::parse(server).is_none()) {
@@ -135,8 +135,8 @@ impl DnsEndpoint {
     }
 
     fn names(&self) -> Outcome<(Name, Name)> {
-        let names = name(&self.zone).zip(name(&self.name)).filter(|(zone, name)| zone.zone_of(name));
-        names.ok_or_else(|| Trouble::refused(format!("{} is no name in zone {}", self.name, self.zone)))
+        let names = name(&self.zone).zip(name(&self.domain)).filter(|(zone, name)| zone.zone_of(name));
+        names.ok_or_else(|| Trouble::refused(format!("{} is no domain in zone {}", self.domain, self.zone)))
     }
 
     fn set(&self, data: RData) -> Outcome<RecordSet> {
@@ -168,7 +168,7 @@ impl DnsEndpoint {
         let answer = Server::of(server)?.ask(&question, ANSWER_WITHIN).await?;
         let code = answer.metadata.response_code;
         if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
-            let trouble = format!("{server} does not tell {} of {}: {code:?}", self.record, self.name);
+            let trouble = format!("{server} does not tell {} of {}: {code:?}", self.record, self.domain);
             return Err(Trouble { passes: code == ResponseCode::ServFail, ..Trouble::refused(trouble) });
         }
         if must_know && !answer.metadata.authoritative {
@@ -179,9 +179,9 @@ impl DnsEndpoint {
         let mut records = answer.answers.iter().filter(mine);
         match (records.next(), records.next()) {
             (Some(only), None) => Ok(only.data.clone()),
-            (None, _) => Err(Trouble::refused(format!("{server} has no {} of {}", self.record, self.name))
+            (None, _) => Err(Trouble::refused(format!("{server} has no {} of {}", self.record, self.domain))
                 .hint("make it once by hand; from then on it is only changed")),
-            _ => Err(Trouble::refused(format!("{server} has several records {} of {}", self.record, self.name))
+            _ => Err(Trouble::refused(format!("{server} has several records {} of {}", self.record, self.domain))
                 .hint("one of them cannot be told from the others: give each database a name of its own")),
         }
     }
@@ -195,7 +195,7 @@ impl DnsEndpoint {
             ResponseCode::NoError | ResponseCode::NXRRSet => Ok(code),
             ResponseCode::ServFail => Err(Trouble::away(format!("{} could not do it: {code:?}", self.server))
                 .hint("its log says why; may it write the zone's file and journal?")),
-            _ => Err(Trouble::refused(format!("{} refuses to change {}: {code:?}", self.server, self.name)).hint(
+            _ => Err(Trouble::refused(format!("{} refuses to change {}: {code:?}", self.server, self.domain)).hint(
                 format!(
                     "does zone {} let key {} change it (allow-update, update-policy), and is the key the same there?",
                     self.zone, self.key_name
@@ -247,7 +247,7 @@ impl DnsEndpoint {
 #[async_trait]
 impl Driver for DnsEndpoint {
     fn what(&self) -> String {
-        format!("{} of {} at {}", self.record, self.name, self.server)
+        format!("{} of {} at {}", self.record, self.domain, self.server)
     }
 
     async fn probe(&self, host: &Host) -> Vec<Trouble> {

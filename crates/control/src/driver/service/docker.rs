@@ -18,13 +18,14 @@ use super::{Service, Standing};
 use crate::driver::{Driver, Outcome, Trouble};
 use crate::host::Host;
 
+mod configuration;
 mod container;
 mod engine;
 
 use container::Container;
 use engine::Engine;
 
-/// Exactly one of `container`, `label` and `project` says which.
+/// Exactly one of `container`, `label`, `project` and `naming` says which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Docker {
@@ -37,6 +38,9 @@ pub(crate) struct Docker {
     /// The name of a compose project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) project: Option<String>,
+    /// Those with this in their environment, or in a file that is mounted into them: the name by which they find a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) naming: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) socket: Option<PathBuf>,
     /// What a container has between being asked to end and being killed.
@@ -57,9 +61,9 @@ fn timeout_seconds() -> u64 {
 
 impl Docker {
     pub(super) fn wrong(&self) -> Option<String> {
-        let said = [self.container.is_some(), self.label.is_some(), self.project.is_some()];
+        let said = [self.container.is_some(), self.label.is_some(), self.project.is_some(), self.naming.is_some()];
         if said.iter().filter(|said| **said).count() != 1 {
-            return Some("exactly one of container, label and project says which containers".to_owned());
+            return Some("exactly one of container, label, project and naming says which containers".to_owned());
         }
         self.wrong_which()
             .or_else(|| wrong_path("socket", self.socket.as_deref()))
@@ -80,11 +84,19 @@ impl Docker {
             let key = label.split_once('=').map_or(label.as_str(), |(key, _)| key);
             return wrong_name("label", key, "_.-/");
         }
+        if let Some(text) = &self.naming {
+            return (text.trim().len() < 3).then(|| format!("naming: {text:?} is too short to be a database's name"));
+        }
         self.project.as_ref().and_then(|project| wrong_name("project", project, "_-"))
     }
 
     /// All that are meant, whether they run or not; none is a trouble. In the order in which they are started.
     async fn containers(&self, engine: &Engine) -> Outcome<Vec<Container>> {
+        if let Some(text) = &self.naming {
+            let found = engine.naming(text).await?;
+            let none = || Trouble::refused(format!("no container names {text}, running or not"));
+            return if found.is_empty() { Err(none()) } else { Ok(found) };
+        }
         let label = match (&self.container, &self.label, &self.project) {
             (Some(Names(names)), _, _) => return engine.named(names).await,
             (None, Some(label), _) => label.clone(),
@@ -141,13 +153,21 @@ impl Docker {
     }
 
     async fn start_all(&self, engine: &Engine, was: &Value, deadline: Deadline) -> Outcome<()> {
-        let containers = self.containers(engine).await?;
+        // What names a database may name another by now.
+        let named = serde_json::from_value::<Vec<String>>(was.clone()).ok().filter(|_| self.naming.is_some());
+        let all = || async {
+            match &named {
+                Some(names) => engine.named(names).await,
+                None => self.containers(engine).await,
+            }
+        };
+        let containers = all().await?;
         let wanted = self.wanted(was, &containers)?;
         for one in containers.iter().filter(|one| wanted.contains(&one.name) && !one.runs()) {
             engine.said(&one.name, engine.api.start_container(&one.name, None).await)?;
         }
         let seen = || async {
-            let containers = self.containers(engine).await?;
+            let containers = all().await?;
             let mut wanted = containers.iter().filter(|one| wanted.contains(&one.name) && !one.serves());
             match wanted.next() {
                 None => Ok(Seen::AsWished),
@@ -164,6 +184,9 @@ impl Docker {
 #[async_trait]
 impl Driver for Docker {
     fn what(&self) -> String {
+        if let Some(text) = &self.naming {
+            return format!("containers that name {text}");
+        }
         match (&self.container, &self.label, &self.project) {
             (Some(Names(names)), _, _) if names.len() == 1 => format!("container {}", names[0]),
             (Some(Names(names)), _, _) => format!("containers {}", names.join(", ")),

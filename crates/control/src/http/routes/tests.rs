@@ -45,6 +45,7 @@ async fn house() -> House {
         report: None,
         trouble: None,
         host: String::new(),
+        serves: None,
     };
     house.daemon.catalog.add_instance(&instance).await.unwrap();
     house.add_run(OPERATION, "orders", Timestamp::UNIX_EPOCH).await;

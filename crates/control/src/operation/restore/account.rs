@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use api::{ApprovalView, RunbookReport, RunbookStep};
+use api::{ApprovalView, PointedView, RunbookReport, RunbookStep};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ops::{Found, Run};
@@ -62,11 +62,13 @@ fn account(at: &At) -> Result<RunbookReport> {
         reached_commit: swap.plan.last_commit,
         newest_commit: swap.plan.newest_commit,
         commits_lost: swap.plan.commits_after,
-        backup: swap.plan.backup.clone(),
+        // Another than planned, where that one was damaged.
+        backup: text(&beside["backup"]).unwrap_or_else(|| swap.plan.backup.clone()),
         findings: texts(&beside["findings"]),
         snapshot: text(&run.output("snapshot")["id"]),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
         unserved_seconds: unserved(run),
+        pointed: serde_json::from_value(run.output("point").clone()).unwrap_or_default(),
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
             .into_iter()
@@ -76,6 +78,8 @@ fn account(at: &At) -> Result<RunbookReport> {
         markdown: String::new(),
     };
     report.follow_ups = follow_ups(&report);
+    let not_seen = texts(&run.output("consumers")["not_seen"]);
+    report.follow_ups.extend(not_seen.iter().map(|who| format!("{who} was not seen at the new place yet")));
     report.markdown = markdown(&report);
     Ok(report)
 }
@@ -169,6 +173,8 @@ fn markdown(report: &RunbookReport) -> String {
         let seconds = step.ended.duration_since(step.began).as_secs_f64();
         let _ = writeln!(out, "| {} | {} | {seconds:.2} | {} | {} |", step.name, step.began, step.attempts, step.what);
     }
+    let pointed = |one: &PointedView| format!("{}: {} → {}", one.endpoint, one.from, one.to);
+    list(&mut out, "Pointed", &report.pointed.iter().map(pointed).collect::<Vec<_>>());
     list(&mut out, "Follow-ups", &report.follow_ups);
     list(&mut out, "Not covered", &report.not_covered);
     out

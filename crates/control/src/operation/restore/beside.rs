@@ -2,19 +2,23 @@
 
 use std::path::Path;
 
+use api::{InstanceKind, RestoreReport};
 use async_trait::async_trait;
 use engine::postgres::opened::end_copy;
 use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, restore};
 use engine::postgres::successor::Stand;
+use engine::postgres::target::Resolved;
 use ops::Found;
 use serde_json::Value;
+use vault::names::SourceName;
 
 use super::into::REPORT;
 use super::moment::{Restorer, request};
 use super::source_of;
 use super::swap::Swap;
+use crate::Kind;
 use crate::error::{Error, Result};
-use crate::instances::remove_folder;
+use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
 
@@ -23,27 +27,30 @@ pub(super) struct Beside;
 
 #[async_trait]
 impl Part for Beside {
+    /// A backup that turns out to be damaged is no end: the log leads to the same moment from the one before it.
     async fn act(&self, at: &At) -> Result<Value> {
         let (swap, restorer) = (at.input::<Swap>()?, Restorer::of(&at.daemon));
         let source = source_of(at).parse()?;
-        let resolved = restorer.resolve(&source, &swap.ask, None).await?;
-        let (mut ask, staged) = (swap.ask.clone(), swap.places.staged.as_path());
-        // What a try has left half made is used by the next.
-        if is_complete(staged).is_some() {
-            end_copy(staged).await?;
-            ask.delta = true;
+        let (mut tried, mut first) = (Vec::new(), None);
+        loop {
+            let resolved = match restorer.resolve_without(&source, &swap.ask, &tried).await {
+                Ok(resolved) => resolved,
+                Err(error) => return Err(first.unwrap_or(error)),
+            };
+            let made = match swap.ask.open {
+                true => opened(at, &swap, &source, &resolved).await,
+                false => copied(at, &swap, &restorer, &source, &resolved).await,
+            };
+            match made {
+                Err(error) if error.kind() == Kind::Damaged => {
+                    let (id, told) = (resolved.backup.id.to_string(), error.body().told());
+                    at.work.warn(format!("backup {id} cannot be used, and the one before it is tried: {told}"));
+                    tried.push(id);
+                    first.get_or_insert(error);
+                }
+                other => return other,
+            }
         }
-        let request = RestoreRequest { purpose: Purpose::Successor, ..request(&ask, &restorer)? };
-        let steps = |step: &str| at.watch.step(step);
-        let restored = restore(&restorer.vault, &source, &resolved, &request, &at.watch.progress, &steps).await?;
-        at.watch.step("stop");
-        if let Some(opened) = &restored.opened {
-            opened.instance.stop().await?;
-        }
-        let report = views::to_json(&report::of_restore(&restored, at.daemon.host.env.now()))?;
-        let path = staged.join(REPORT);
-        std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
-        Ok(report)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
@@ -60,11 +67,54 @@ impl Part for Beside {
     async fn undo(&self, at: &At) -> Result<()> {
         let swap: Swap = at.input()?;
         let staged = swap.places.staged.as_path();
-        if swap.places.stand() != Stand::Before || is_complete(staged).is_none() {
+        if swap.places.stand() != Stand::Before || swap.places.is_undone() {
+            return Ok(());
+        }
+        serves::discard(&at.daemon, &swap.instance()).await?;
+        if is_complete(staged).is_none() {
             return Ok(());
         }
         end_copy(staged).await?;
         remove_folder(staged)?;
         remove_folder(Path::new(&format!("{}.tablespaces", staged.display())))
     }
+}
+
+async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, resolved: &Resolved) -> Result<Value> {
+    let (mut ask, staged) = (swap.ask.clone(), swap.places.staged.as_path());
+    // What a try has left half made is used by the next.
+    if is_complete(staged).is_some() {
+        end_copy(staged).await?;
+        ask.delta = true;
+    }
+    let request = RestoreRequest { purpose: Purpose::Successor, ..request(&ask, restorer)? };
+    let steps = |step: &str| at.watch.step(step);
+    let restored = restore(&restorer.vault, source, resolved, &request, &at.watch.progress, &steps).await?;
+    at.watch.step("stop");
+    if let Some(opened) = &restored.opened {
+        opened.instance.stop().await?;
+    }
+    keep(staged, &report::of_restore(&restored, at.daemon.host.env.now()))
+}
+
+/// On a mount of the vault: its server has answered, and is stopped; what is missing is fetched behind.
+async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) -> Result<Value> {
+    let (daemon, name) = (&at.daemon, swap.instance());
+    // What a try has left half made is of no use.
+    serves::discard(daemon, &name).await?;
+    let (kind, source, ask) = (InstanceKind::Restore, source.clone(), swap.ask.clone());
+    let wanted = Wanted { name: name.clone(), kind, source, ask, ttl_seconds: None, quota_bytes: None };
+    let report = Box::pin(instances::open(daemon, &wanted, resolved, &at.watch)).await?;
+    at.watch.step("stop");
+    if let Some(mut held) = serves::hold(daemon, &name).await? {
+        held.stop_server(daemon).await?;
+    }
+    keep(&swap.places.staged, &report)
+}
+
+/// Should the daemon end before it could say so.
+fn keep(staged: &Path, report: &RestoreReport) -> Result<Value> {
+    let (report, path) = (views::to_json(report)?, staged.join(REPORT));
+    std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
+    Ok(report)
 }

@@ -37,8 +37,18 @@ impl Restorer {
 
     /// Resolves the target, or refuses; nothing is touched.
     pub(crate) async fn resolve(&self, source: &SourceName, ask: &RestoreAsk, live: Live) -> Result<Resolved> {
-        let MomentAsk { target: asked, before, timeline } = &ask.moment;
-        let request = Request { target: target(asked)?, exclusive: *before, timeline: *timeline, complete_at: live };
+        let request = Request { complete_at: live, ..target_of(ask)? };
+        Ok(resolve(&self.vault, source, &request).await?)
+    }
+
+    /// The same moment, from none of these backups.
+    pub(super) async fn resolve_without(
+        &self,
+        source: &SourceName,
+        ask: &RestoreAsk,
+        except: &[String],
+    ) -> Result<Resolved> {
+        let request = Request { except: except.to_vec(), ..target_of(ask)? };
         Ok(resolve(&self.vault, source, &request).await?)
     }
 
@@ -83,6 +93,11 @@ pub(crate) async fn known(daemon: &Daemon, name: &str) -> Result<SourceName> {
 pub(crate) fn live(daemon: &Daemon, name: &str) -> Live {
     let state = daemon.source(name).ok()?.receiver.state();
     state.complete_at.map(|time| (state.durable, time))
+}
+
+fn target_of(ask: &RestoreAsk) -> Result<Request> {
+    let MomentAsk { target: asked, before, timeline } = &ask.moment;
+    Ok(Request { exclusive: *before, timeline: *timeline, ..Request::new(target(asked)?) })
 }
 
 fn target(ask: &TargetAsk) -> Result<Target> {

@@ -7,20 +7,25 @@ use std::path::Path;
 use api::FindingView;
 use async_trait::async_trait;
 use engine::postgres::binaries::Binaries;
+use engine::postgres::lsn::Lsn;
+use engine::postgres::restore::can_mount;
 use engine::postgres::successor::read_control;
 use engine::postgres::target::Resolved;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vault::backup::catalog::{self, BackupInfo};
 
 use super::moment::Restorer;
+use super::point::said;
 use super::source_of;
 use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
 use crate::error::{Error, Result};
+use crate::instances::serves::lying_at;
 use crate::operation::{At, Part};
-use crate::policy::outside::Service;
+use crate::policy::outside::{EndpointAt, Service};
 use crate::source::Source;
 use crate::views;
 
@@ -91,21 +96,35 @@ impl Part for Preflight {
 /// `resolved` is nothing where what was replaced comes back: it is there already.
 pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved: Option<&Resolved>) -> Seen {
     let mut seen = Seen::default();
-    look_at_directory(&mut seen, source, swap);
+    look_at_directory(&mut seen, daemon, source, swap).await;
     if let Some(resolved) = resolved {
         look_at_room(&mut seen, swap, resolved);
         if let Err(error) = Binaries::find(resolved.info.major, &daemon.config.server_programs).await {
             seen.error("programs", &error.into());
         }
         look_at_proof(&mut seen, resolved);
+        match catalog::backups(&daemon.vault, &resolved.backup.source).await {
+            Ok(backups) => look_at_passed_over(&mut seen, resolved, &backups),
+            Err(error) => seen.error("backups", &error.into()),
+        }
+    }
+    if !swap.ask.copy
+        && swap.back_from.is_none()
+        && let Err(why) = can_mount()
+    {
+        seen.note("warns", format!("the files are copied: this host cannot mount them ({why})"), "");
     }
     look_at_outside(&mut seen, daemon, source, swap).await;
     seen
 }
 
-fn look_at_directory(seen: &mut Seen, source: &Source, swap: &Swap) {
+async fn look_at_directory(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
     let live = &swap.places.live;
     let who = live.display().to_string();
+    let ours = match lying_at(daemon, live).await {
+        Ok(name) => name.is_some(),
+        Err(error) => return seen.error(&who, &error),
+    };
     match read_control(live) {
         Ok(control) if control.system_identifier != source.cluster.system_identifier => {
             seen.note("blocks", format!("{who} is of another cluster than {}", source.row.name), "");
@@ -113,13 +132,24 @@ fn look_at_directory(seen: &mut Seen, source: &Source, swap: &Swap) {
         Ok(_) => {}
         Err(error) => seen.error(&who, &error.into()),
     }
-    if let Err(error) = swap.places.trial() {
+    if let Err(error) = swap.places.trial(ours) {
         seen.error(&who, &error.into());
+    }
+    let Some(moved) = &swap.moved else { return };
+    let staged = &swap.places.staged;
+    let is_filled = std::fs::read_dir(staged).is_ok_and(|mut entries| entries.next().is_some());
+    if is_filled && swap.back_from.is_none() {
+        seen.note("blocks", format!("{} is not empty", staged.display()), "name an empty or new directory");
+    }
+    match moved.taken(&daemon.host) {
+        Ok(None) => {}
+        Ok(Some(what)) => seen.note("blocks", what, "name another with --port or --host"),
+        Err(error) => seen.error("the new place", &error),
     }
 }
 
 fn look_at_room(seen: &mut Seen, swap: &Swap, resolved: &Resolved) {
-    let folder = swap.places.live.parent().unwrap_or(Path::new("/"));
+    let folder = swap.places.staged.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     let needed = resolved.backup.head.totals.bytes + ROOM_TO_SPARE_BYTES;
     match rustix::fs::statvfs(folder) {
         Ok(found) => {
@@ -135,7 +165,7 @@ fn look_at_room(seen: &mut Seen, swap: &Swap, resolved: &Resolved) {
 fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
     let backup = &resolved.backup;
     match (backup.proven, backup.failed) {
-        (proven, Some(failed)) if proven.is_none_or(|proven| proven < failed) => {
+        (_, Some(failed)) if backup.has_failed() => {
             seen.note("warns", format!("backup {} failed its last drill, {failed}", backup.id), "see rekindle drills");
         }
         (Some(proven), _) => seen.note("fine", format!("backup {} was proven by a drill, {proven}", backup.id), ""),
@@ -147,14 +177,37 @@ fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
     }
 }
 
+fn look_at_passed_over(seen: &mut Seen, resolved: &Resolved, backups: &[BackupInfo]) {
+    let newer =
+        |one: &&BackupInfo| one.head.ended > resolved.backup.head.ended && Lsn(one.head.log_to) <= resolved.reached;
+    for backup in backups.iter().filter(newer).filter(|backup| backup.has_failed()) {
+        let text = format!("backup {} is newer, and is passed over: it failed its last drill", backup.id);
+        seen.note("warns", text, "the log leads to the same moment from the one before it");
+    }
+}
+
 async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
     let (host, name) = (&daemon.host, &source.row.name);
-    if swap.outside.server_of(name).is_none() {
+    let (live, place) = (&swap.places.live, swap.places.place());
+    let (old, new) = (swap.outside.server_of(name, live), swap.outside.server_of(name, place));
+    if old.is_none() {
         let why = format!("add a [[service]] with server_of = {name:?} to stack {}", swap.stack);
         seen.note("blocks", format!("nothing says how the server of {name} is stopped and started"), why);
     }
+    if place != live && (new.is_none() || new == old) {
+        let why =
+            format!("add a [[service]] with server_of = {name:?} and directory = {place:?} to stack {}", swap.stack);
+        seen.note("blocks", format!("nothing says how a server in {} is started", place.display()), why);
+    }
     for service in &swap.outside.services {
-        look_at_service(seen, daemon, service).await;
+        let is_new = Some(service) == new && new != old;
+        let of_another = service.server_of.is_some() && Some(service) != old && !is_new;
+        if !of_another {
+            look_at_service(seen, daemon, service, is_new).await;
+        }
+    }
+    for endpoint in swap.moved.iter().flat_map(|_| swap.outside.endpoints_of(name)) {
+        look_at_endpoint(seen, daemon, swap, endpoint).await;
     }
     for hook in &swap.outside.hooks {
         for trouble in hook.spec.driver().probe(host).await {
@@ -172,7 +225,30 @@ async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, source: &Source, swap
     }
 }
 
-async fn look_at_service(seen: &mut Seen, daemon: &Daemon, service: &Service) {
+async fn look_at_endpoint(seen: &mut Seen, daemon: &Daemon, swap: &Swap, endpoint: &EndpointAt) {
+    let (driver, who) = (endpoint.spec.driver(), format!("endpoint {}", endpoint.name));
+    let in_the_way = driver.probe(&daemon.host).await;
+    in_the_way.iter().for_each(|trouble| seen.blocks(&who, trouble));
+    let Some(moved) = swap.moved.as_ref().filter(|_| in_the_way.is_empty()) else { return };
+    let said = match said(endpoint, moved, &daemon.host) {
+        Ok(said) => said,
+        Err(error) => return seen.error(&who, &error),
+    };
+    match driver.current(&daemon.host).await {
+        Ok(found) if found == said.from || found == said.to => {
+            seen.note("fine", format!("{who} says {found}, and will say {}", said.to), "");
+        }
+        Ok(found) => seen.note(
+            "blocks",
+            format!("{who} says {found:?}, and not {:?}, where the source is", said.from),
+            "is `value` written as it stands there?",
+        ),
+        Err(trouble) => seen.blocks(&who, &trouble),
+    }
+}
+
+/// One that `is_new` has nothing to run yet.
+async fn look_at_service(seen: &mut Seen, daemon: &Daemon, service: &Service, is_new: bool) {
     let (driver, who) = (service.spec.driver(), format!("service {}", service.name));
     let in_the_way = driver.probe(&daemon.host).await;
     in_the_way.iter().for_each(|trouble| seen.blocks(&who, trouble));
@@ -180,8 +256,11 @@ async fn look_at_service(seen: &mut Seen, daemon: &Daemon, service: &Service) {
         return;
     }
     match driver.standing(&daemon.host).await {
+        Ok(Standing::Runs { .. }) if is_new => {
+            seen.note("blocks", format!("{who} runs already, and there is nothing yet that it could serve"), "stop it");
+        }
         Ok(standing) => {
-            if standing == Standing::Stopped {
+            if standing == Standing::Stopped && !is_new {
                 seen.note("warns", format!("{who} does not run now"), "it is not started at the end either");
             }
             seen.was.services.insert(service.name.clone(), standing);

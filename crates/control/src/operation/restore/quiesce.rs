@@ -1,5 +1,6 @@
 //! Services around a restore: stopped before, and exactly those started again that ran.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,15 +31,15 @@ impl Part for Quiesce {
         for service in swap.outside.users() {
             stop(at, service).await?;
         }
-        stop_server(at, &swap).await.map(|()| Value::Null)
+        stop_server(at, &swap, &swap.places.live).await.map(|()| Value::Null)
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
         let swap: Swap = at.input()?;
         let was = was(at)?;
-        let server = server(at, &swap)?;
-        if ran(&was, server).is_some() {
-            start_server(at, &swap).await?;
+        let live = &swap.places.live;
+        if ran(&was, server(at, &swap, live)?).is_some() {
+            start_server(at, &swap, live).await?;
         }
         for service in swap.outside.users().rev() {
             start(at, service, &was).await?;
@@ -82,9 +83,14 @@ fn ran<'a>(was: &'a Was, service: &Service) -> Option<&'a Value> {
     }
 }
 
-fn server<'a>(at: &At, swap: &'a Swap) -> Result<&'a Service> {
+fn server<'a>(at: &At, swap: &'a Swap, directory: &Path) -> Result<&'a Service> {
     let missing = || Error::Ask(format!("nothing says how the server of {} is stopped and started", source_of(at)));
-    swap.outside.server_of(source_of(at)).ok_or_else(missing)
+    swap.outside.server_of(source_of(at), directory).ok_or_else(missing)
+}
+
+/// What the server's service needs to bring it back.
+pub(super) fn server_was(at: &At, swap: &Swap, directory: &Path) -> Result<Value> {
+    Ok(ran(&was(at)?, server(at, swap, directory)?).cloned().unwrap_or_default())
 }
 
 fn of(service: &Service) -> impl Fn(Trouble) -> Error + '_ {
@@ -111,25 +117,23 @@ async fn start(at: &At, service: &Service, was: &Was) -> Result<()> {
 }
 
 /// Whatever the service says: no server may be left in the directory.
-pub(super) async fn stop_server(at: &At, swap: &Swap) -> Result<()> {
-    let server = server(at, swap)?;
+pub(super) async fn stop_server(at: &At, swap: &Swap, directory: &Path) -> Result<()> {
+    let server = server(at, swap, directory)?;
     stop(at, server).await?;
-    match is_served(&swap.places.live) {
+    match is_served(directory) {
         false => Ok(()),
         true => {
-            let what = format!("it says that it is stopped, and a server still runs in {}", swap.places.live.display());
+            let what = format!("it says that it is stopped, and a server still runs in {}", directory.display());
             Err(of(server)(Trouble::refused(what).hint("is it the service of this cluster?")))
         }
     }
 }
 
-/// Returns when the live directory's server answers where those who use it ask.
-pub(super) async fn start_server(at: &At, swap: &Swap) -> Result<()> {
-    let service = server(at, swap)?;
-    let was = was(at)?;
+/// Returns when the directory's server answers where those who use it ask.
+pub(super) async fn start_server(at: &At, swap: &Swap, directory: &Path) -> Result<()> {
+    let service = server(at, swap, directory)?;
     at.watch.step(&format!("start {}", service.name));
-    let with = ran(&was, service).unwrap_or(&Value::Null);
-    service.spec.driver().start(&at.daemon.host, with).await.map_err(of(service))?;
+    service.spec.driver().start(&at.daemon.host, &server_was(at, swap, directory)?).await.map_err(of(service))?;
     let info = at.daemon.source(source_of(at))?.cluster.conninfo;
     let mut waited = Duration::ZERO;
     let mut sql = loop {
@@ -144,13 +148,13 @@ pub(super) async fn start_server(at: &At, swap: &Swap) -> Result<()> {
     };
     let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
     sql.close().await;
-    match std::path::Path::new(&serves) == swap.places.live {
+    match Path::new(&serves) == directory {
         true => {
             at.work.say(format!("{} runs, and answers", service.name));
             Ok(())
         }
         false => {
-            let what = format!("what answers serves {serves}, and not {}", swap.places.live.display());
+            let what = format!("what answers serves {serves}, and not {}", directory.display());
             Err(of(service)(Trouble::refused(what)))
         }
     }

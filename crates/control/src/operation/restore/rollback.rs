@@ -3,10 +3,14 @@
 use api::{MomentAsk, Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
 use engine::postgres::successor::{Succession, read_control, read_fenced_control};
 use engine::postgres::target::written_since;
+use ops::Store;
+use serde::Deserialize;
 use vault::log::read::LogIndex;
 
+use super::moved::Moved;
 use super::preflight;
 use super::swap::{Swap, planned, steps};
+use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, submit};
@@ -35,7 +39,11 @@ async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
     let source = daemon.source(&row.source)?;
     let stack = stacks::of_source(daemon, &row.source).await?;
     let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
-    let places = Succession::back(row.live.as_ref(), row.path.as_ref(), &short_id(daemon));
+    let moved = moved_by(daemon, &row).await?;
+    let places = match &moved {
+        None => Succession::back(row.live.as_ref(), row.path.as_ref(), &short_id(daemon)),
+        Some(moved) => Succession::elsewhere(moved.from.data_directory.as_ref(), row.path.as_ref(), &short_id(daemon)),
+    };
     let control = read_fenced_control(&places.staged)?;
     let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
     let (newest_commit, commits_after) = written_since(&index, &read_control(&places.live)?).await?;
@@ -56,13 +64,26 @@ async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
         bytes: 0,
         log_bytes: 0,
         major: control.major().unwrap_or_default(),
-        into: row.live.clone(),
+        into: places.place().display().to_string(),
         steps: Vec::new(),
         findings: Vec::new(),
         approvals: approvals::needed(daemon, OperationKind::Restore, Some(&row.source)).await?,
     };
     let back_from = Some(row.operation.clone());
-    let mut swap = Swap { stack: stack.name, outside: stack.outside, ask, asked, places, plan, back_from };
+    let mut swap = Swap { stack: stack.name, outside: stack.outside, ask, asked, places, plan, moved, back_from };
     swap.plan.steps = steps(&swap, &row.source).into_iter().map(planned).collect();
     Ok((swap, source))
+}
+
+/// Of a restore to another place: the way back.
+async fn moved_by(daemon: &Daemon, row: &RetiredRow) -> Result<Option<Moved>> {
+    if row.path != row.live {
+        return Ok(None);
+    }
+    let run = daemon.runs.run(&row.operation).await?;
+    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: row.operation.clone() })?;
+    let swap = Swap::deserialize(&run.head.plan.input);
+    let moved = swap.ok().and_then(|swap| swap.moved);
+    let there = moved.filter(|moved| moved.from.data_directory == row.path);
+    Ok(Some(there.ok_or_else(|| Error::Ask(format!("operation {} did not move {}", row.operation, row.path)))?.back()))
 }

@@ -1,12 +1,16 @@
-//! In the place of the live cluster: what is decided before the first step, and the steps.
+//! In the place of the live cluster, or beside it: what is decided before the first step, and the steps.
 
-use api::{Operation, OperationKind, PlannedStep, RestoreAsk, RestorePlan};
+use std::path::Path;
+
+use api::{Operation, OperationKind, PlannedStep, RestoreAsk, RestoreMode, RestorePlan};
+use engine::postgres::restore::can_mount;
 use engine::postgres::successor::Succession;
 use engine::postgres::target::Resolved;
 use ops::{Retry, StepPlan, Then};
 use serde::{Deserialize, Serialize};
 
 use super::moment::{Restorer, request, resolved};
+use super::moved::Moved;
 use super::preflight;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -27,9 +31,19 @@ pub(super) struct Swap {
     pub(super) places: Succession,
     /// What the plan said of the moment, for the report.
     pub(super) plan: RestorePlan,
+    /// It goes to a place of its own.
+    #[serde(default)]
+    pub(super) moved: Option<Moved>,
     /// The successor is there already: it was replaced before, by this operation, and comes back.
     #[serde(default)]
     pub(super) back_from: Option<String>,
+}
+
+impl Swap {
+    /// What looks after the successor as long as it is a mount.
+    pub(super) fn instance(&self) -> String {
+        format!("restore-{}", self.places.word)
+    }
 }
 
 /// Once more after a moment, then a person looks.
@@ -42,21 +56,16 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
     let users = names(swap.outside.users().map(|service| service.name.as_str()));
     let has = |when| swap.outside.hooks_at(when).next().is_some();
     let hooks = |when| names(swap.outside.hooks_at(when).map(|hook| hook.name.as_str()));
+    let endpoints = || swap.outside.endpoints_of(source);
+    let points = (swap.moved.is_some() && endpoints().next().is_some())
+        .then(|| names(endpoints().map(|endpoint| endpoint.name.as_str())));
     let all = [
         Some(StepPlan {
             retry: Retry::ONCE,
             ..step("preflight", "look at everything once more: the moment, room, programs, services and hooks")
         }),
         Some(step("snapshot", &format!("back up {source} as it is now, and pin that backup"))),
-        swap.back_from.is_none().then(|| {
-            undone(
-                step(
-                    "beside",
-                    &format!("restore {} into {staged}, and verify it; the old cluster serves on", swap.asked),
-                ),
-                &format!("remove {staged}"),
-            )
-        }),
+        swap.back_from.is_none().then(|| undone(step("beside", &beside(swap)), &format!("remove {staged}"))),
         has(When::Announce).then(|| {
             undone(
                 step("announce", &format!("run {}", hooks(When::Announce))),
@@ -68,21 +77,38 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
             &format!("start the server of {source}, then {users}"),
         )),
         Some(step("last-log", "see that the last record of the old cluster is in the vault")),
-        Some(undone(
-            step(
-                "cut-over",
-                &format!(
-                    "put {staged} at {live} with the settings that are there, keep the old one as {retired}, start the server"
+        Some(match &swap.moved {
+            Some(_) => undone(
+                step(
+                    "cut-over",
+                    &format!(
+                        "fence {live}, which is kept; start the server of {staged} with the settings of the old one"
+                    ),
                 ),
+                &format!("stop it, and let {live} serve again; what was restored is kept, fenced"),
             ),
-            &format!("put {retired} back at {live}, and keep the new one aside"),
-        )),
+            None => undone(
+                step(
+                    "cut-over",
+                    &format!(
+                        "put {staged} at {live} with the settings that are there, keep the old one as {retired}, start the server"
+                    ),
+                ),
+                &format!("put {retired} back at {live}, and keep the new one aside"),
+            ),
+        }),
+        points.map(|endpoints| {
+            undone(step("point", &format!("point {endpoints} to where it is now")), &format!("point {endpoints} back"))
+        }),
         has(When::Migrate).then(|| by_hand("migrate", &format!("run {}", hooks(When::Migrate)))),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
             by_hand("health", &format!("wait until {names} are well"))
         }),
+        swap.moved
+            .is_some()
+            .then(|| by_hand("consumers", "see that nothing answers at the old place, and who uses the new one")),
         has(When::Smoke).then(|| by_hand("smoke", &format!("run {}", hooks(When::Smoke)))),
         has(When::ReSync).then(|| by_hand("re-sync", &format!("run {}", hooks(When::ReSync)))),
         (has(When::Announce) || has(When::Done))
@@ -90,6 +116,16 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         Some(by_hand("report", "write down what happened, sealed in the vault")),
     ];
     all.into_iter().flatten().collect()
+}
+
+fn beside(swap: &Swap) -> String {
+    let (asked, staged) = (&swap.asked, swap.places.staged.display());
+    match swap.ask.open {
+        true => format!(
+            "open {asked} in {staged}, on a mount of the vault, and look at it; the rest is fetched behind; the old cluster serves on"
+        ),
+        false => format!("restore {asked} into {staged}, and verify it; the old cluster serves on"),
+    }
 }
 
 fn undone(step: StepPlan, how: &str) -> StepPlan {
@@ -124,19 +160,36 @@ pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
 
 async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap, Source, Resolved)> {
     let source = daemon.source(name)?;
-    if !ask.into.is_empty() || ask.port.is_some() || ask.no_start || ask.delta || !ask.tablespaces.is_empty() {
+    let is_beside = ask.mode == RestoreMode::Beside;
+    let goes_somewhere = !ask.into.is_empty() || ask.port.is_some() || ask.host.is_some();
+    if (goes_somewhere && !is_beside) || ask.no_start || ask.delta || !ask.tablespaces.is_empty() {
         let what = "a restore in the place of the live cluster takes its directory, port and settings over: leave out where it goes";
         return Err(Error::Ask(what.into()));
     }
+    if is_beside && ask.into.is_empty() {
+        return Err(Error::Ask(
+            "a restore beside the live cluster needs a directory of its own: say --into DIR".into(),
+        ));
+    }
     let stack = stacks::of_source(daemon, name).await?;
     let stack = stack.ok_or_else(|| Error::Ask(format!("{name} is in no stack, and nobody has said how its server is stopped and started: put it into one with a [[service]] that is `server_of = {name:?}`, and rekindle apply it")))?;
-    let places = Succession::beside(source.cluster.data_directory.as_path(), &short_id(daemon));
-    let mut ask = RestoreAsk { into: places.staged.display().to_string(), ..ask.clone() };
+    let (live, word) = (source.cluster.data_directory.as_path(), short_id(daemon));
+    let (places, moved) = match is_beside {
+        false => (Succession::beside(live, &word), None),
+        true => {
+            let (into, now) = (Path::new(&ask.into), source.cluster.conninfo.port);
+            let moved = Moved::of(&source.row, now, into, ask.host.as_deref(), ask.port)?;
+            (Succession::elsewhere(live, into, &word), Some(moved))
+        }
+    };
+    let open = !ask.copy && can_mount().is_ok();
+    let into = places.staged.display().to_string();
+    let mut ask = RestoreAsk { into, open, port: None, host: None, ..ask.clone() };
     let resolved = resolved(daemon, &source.row.name.parse()?, &ask).await?;
     request(&ask, &Restorer::of(daemon))?;
     ask.moment = instances::at_the_same_moment(&ask, &resolved).moment;
     let mut plan = views::plan(&source.row.name.parse()?, &ask, &resolved);
-    plan.into = places.live.display().to_string();
+    plan.into = places.place().display().to_string();
     plan.approvals = approvals::needed(daemon, OperationKind::Restore, Some(name)).await?;
     let mut swap = Swap {
         stack: stack.name,
@@ -145,6 +198,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         asked: resolved.asked.clone(),
         places,
         plan,
+        moved,
         back_from: None,
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();

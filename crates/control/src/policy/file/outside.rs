@@ -1,4 +1,4 @@
-//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`. A table is a few keys of ours, and those of the driver that it
+//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[endpoint]]`. A table is a few keys of ours, and those of the driver that it
 //! names; what neither knows is a finding.
 
 use serde::Serialize;
@@ -9,29 +9,40 @@ use super::section::{Finding, Section};
 use super::{name, refuse_twice};
 use crate::policy::StackSource;
 use crate::policy::invalid::Invalid;
-use crate::policy::outside::{Health, Hook, Outside, Service};
+use crate::policy::outside::{EndpointAt, Health, Hook, Outside, Service};
 
 pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Outside {
     let services: Vec<Service> = items(file, "service", found, |one: &Service| one.spec.wrong());
     let hooks: Vec<Hook> = items(file, "hook", found, |one: &Hook| one.spec.wrong());
     let health: Vec<Health> = items(file, "health", found, |one: &Health| one.spec.wrong());
+    let endpoints: Vec<EndpointAt> = items(file, "endpoint", found, EndpointAt::wrong);
+    refuse_twice("endpoint", endpoints.iter().map(|one| Some(one.name.as_str())), found);
+    for (at, endpoint) in endpoints.iter().enumerate().filter(|(_, one)| !has(sources, &one.of)) {
+        let wrong = Invalid::new(format!("there is no source {:?} in this stack", endpoint.of));
+        found.push(Finding::new(&format!("endpoint[{at}].of"), wrong));
+    }
     refuse_twice("service", services.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("hook", hooks.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("health", health.iter().map(|one| Some(one.name.as_str())), found);
     for (at, service) in services.iter().enumerate() {
         let Some(of) = &service.server_of else { continue };
-        let wrong = match (sources.iter().any(|source| source.name == *of), first_of(&services, of) == Some(at)) {
+        let wrong = match (has(sources, of), first_like(&services, service) == Some(at)) {
             (false, _) => Invalid::new(format!("there is no source {of:?} in this stack")),
             (true, false) => Invalid::new(format!("another service is the server of {of:?} already")),
             (true, true) => continue,
         };
         found.push(Finding::new(&format!("service[{at}].server_of"), wrong));
     }
-    Outside { services, hooks, health }
+    Outside { services, hooks, health, endpoints }
 }
 
-fn first_of(services: &[Service], source: &str) -> Option<usize> {
-    services.iter().position(|service| service.server_of.as_deref() == Some(source))
+fn has(sources: &[StackSource], name: &str) -> bool {
+    sources.iter().any(|source| source.name == name)
+}
+
+/// The server of the same source in the same directory.
+fn first_like(services: &[Service], one: &Service) -> Option<usize> {
+    services.iter().position(|other| other.server_of == one.server_of && other.directory == one.directory)
 }
 
 fn items<T: DeserializeOwned + Serialize>(

@@ -188,7 +188,7 @@ port = 8000
 #[test]
 fn what_is_outside_is_read_and_printed_and_read_again() {
     let stack = parse(OUTSIDE).expect("a good file");
-    assert_eq!(stack.outside.server_of("orders").map(|service| service.name.as_str()), Some("server"));
+    assert_eq!(stack.outside.server_of("orders", "/d".as_ref()).map(|service| service.name.as_str()), Some("server"));
     assert_eq!(stack.outside.users().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["web"]);
     assert_eq!((stack.outside.health[0].in_a_row, stack.outside.health[0].deadline_seconds), (3, 120));
     let printed = export(&stack).expect("printable");

@@ -84,7 +84,7 @@ pub(super) fn claim(
 
 /// Whether all of it comes in the end.
 fn keeps(request: &RestoreRequest) -> bool {
-    request.purpose == Purpose::Restore
+    matches!(request.purpose, Purpose::Restore | Purpose::Successor)
 }
 
 /// Starts the process and waits for its tree, when there shall be one.

@@ -82,7 +82,7 @@ impl Bind {
 
     fn settings(&self, record: &str, name: &str) -> String {
         format!(
-            "driver = 'dns'\nserver = '127.0.0.1:{}'\nzone = 'example.test'\nname = '{name}'\nrecord = '{record}'\nttl = 5\n\
+            "driver = 'dns'\nserver = '127.0.0.1:{}'\nzone = 'example.test'\ndomain = '{name}'\nrecord = '{record}'\nttl = 5\n\
              key_name = 'planted-key'\nkey = 'env:KEY'\ntimeout_seconds = 3\n",
             self.port
         )
@@ -241,7 +241,7 @@ async fn a_liar() -> u16 {
 async fn a_yes_that_is_not_signed_is_not_believed() {
     let port = a_liar().await;
     let text = format!(
-        "driver = 'dns'\nserver = '127.0.0.1:{port}'\nzone = 'example.test'\nname = 'db.example.test'\nrecord = 'A'\n\
+        "driver = 'dns'\nserver = '127.0.0.1:{port}'\nzone = 'example.test'\ndomain = 'db.example.test'\nrecord = 'A'\n\
          key_name = 'planted-key'\nkey = 'env:KEY'"
     );
     let endpoint = spec(&text);
@@ -254,11 +254,11 @@ async fn a_yes_that_is_not_signed_is_not_believed() {
 
 #[test]
 fn what_makes_no_sense_is_said() {
-    let fine = "driver = 'dns'\nserver = 'ns1.example'\nzone = 'example.test'\nname = 'db.example.test'\nrecord = 'A'\nkey_name = 'k'\nkey = 'env:K'";
+    let fine = "driver = 'dns'\nserver = 'ns1.example'\nzone = 'example.test'\ndomain = 'db.example.test'\nrecord = 'A'\nkey_name = 'k'\nkey = 'env:K'";
     assert_eq!(spec(fine).wrong(), None);
     for (from, to, expected) in [
-        ("db.example.test", "db.other", "name db.other is not in zone example.test"),
-        ("'k'", "''", "zone, name and key_name must be names of DNS"),
+        ("db.example.test", "db.other", "domain db.other is not in zone example.test"),
+        ("'k'", "''", "zone, domain and key_name must be names of DNS"),
         ("ns1.example", "a b", "server \"a b\" is no name or address, with or without a port"),
         ("ns1.example", "ns1:0", "server \"ns1:0\" is no name or address, with or without a port"),
     ] {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bollard::models::ContainerInspectResponse;
 use jiff::Timestamp;
 
+use super::configuration::Configuration;
 use crate::driver::{Outcome, Trouble};
 
 /// Labels that other tools put on what they hold.
@@ -22,10 +23,12 @@ pub(super) struct Container {
     /// Its engine removes it when it ends.
     removed_at_end: bool,
     labels: HashMap<String, String>,
+    pub(super) configuration: Configuration,
 }
 
 impl Container {
     pub(super) fn of(answer: ContainerInspectResponse) -> Outcome<Container> {
+        let configuration = Configuration::of(&answer);
         let name = answer.name.unwrap_or_default().trim_start_matches('/').to_owned();
         let state = answer.state.unwrap_or_default();
         let status = state.status.map(|status| status.to_string()).unwrap_or_default();
@@ -36,6 +39,7 @@ impl Container {
             removed_at_end: answer.host_config.and_then(|host| host.auto_remove).unwrap_or_default(),
             labels: answer.config.and_then(|config| config.labels).unwrap_or_default(),
             name,
+            configuration,
         };
         if container.runs() || container.rests() {
             return Ok(container);

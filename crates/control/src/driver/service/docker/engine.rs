@@ -47,8 +47,21 @@ impl Engine {
 
     /// The oldest first: what others need was made before them.
     pub(super) async fn labelled(&self, label: &str) -> Outcome<Vec<Container>> {
-        let filters = HashMap::from([("label", vec![label])]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        self.listed(&HashMap::from([("label", vec![label])])).await
+    }
+
+    /// The same, of all that name something in what they are configured with.
+    pub(super) async fn naming(&self, text: &str) -> Outcome<Vec<Container>> {
+        let all = self.listed(&HashMap::new()).await?;
+        let found = tokio::task::spawn_blocking({
+            let text = text.to_owned();
+            move || all.into_iter().filter(|one| one.configuration.names(&text)).collect()
+        });
+        found.await.map_err(|e| Trouble::refused(format!("the configuration of containers could not be read: {e}")))
+    }
+
+    async fn listed(&self, filters: &HashMap<&str, Vec<&str>>) -> Outcome<Vec<Container>> {
+        let options = ListContainersOptionsBuilder::new().all(true).filters(filters).build();
         let list = self.api.list_containers(Some(options)).await.map_err(|e| unanswered(&self.socket, &e))?;
         let mut found = Vec::new();
         for id in list.into_iter().filter_map(|one| one.id) {

@@ -76,6 +76,49 @@ async fn exactly_what_ran_is_started() {
     assert_eq!(gone, Trouble::refused("container web ran, and is gone").hint(hint));
 }
 
+/// Of twelve tenants, five find their database by a name: in their environment, in a file, or in a folder that is mounted.
+#[tokio::test]
+async fn those_that_name_a_database_are_found_by_it() {
+    let (podman, host) = (podman(), host(&[]));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, config) = (folder.path().join("app.env"), folder.path().join("config"));
+    std::fs::write(&file, "DB=postgres://app@db-eu.example:5432/app\n").unwrap();
+    std::fs::create_dir(&config).unwrap();
+    std::fs::write(config.join("db.yaml"), "host: db-eu.example\n").unwrap();
+    let (mounted_file, mounted) =
+        (format!("{}:/app.env:ro", file.display()), format!("{}:/config:ro", config.display()));
+    let ties: [&[&str]; 5] = [
+        &["--env", "DB_HOST=db-eu.example"],
+        &["--env", "DB=postgres://app@db-eu.example/app"],
+        &["--volume", &mounted_file],
+        &["--volume", &mounted],
+        &["--env", "HOSTS=db-us.example,db-eu.example"],
+    ];
+    for (number, tie) in ties.iter().enumerate() {
+        run(&podman, &format!("tied{number}"), tie);
+    }
+    for number in 0..7 {
+        // Neither another database, nor one whose name only begins or ends alike.
+        let other = ["db-us.example", "db-eu.example.org", "old-db-eu.example"][number % 3];
+        run(&podman, &format!("other{number}"), &["--env", &format!("DB_HOST={other}")]);
+    }
+    let tied = docker(&podman, "naming = \"db-eu.example\"");
+    let Standing::Runs { was } = tied.standing(&host).await.unwrap() else { panic!("five run") };
+    assert_eq!(was, json!(["tied0", "tied1", "tied2", "tied3", "tied4"]));
+    let others: Vec<String> = (0..7).map(|number| format!("other{number}")).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let before = runs(&podman, &others);
+    tied.stop(&host).await.unwrap();
+    assert_eq!(tied.standing(&host).await.unwrap(), Standing::Stopped);
+    // While they are stopped, what they are configured with changes.
+    std::fs::write(&file, "DB=postgres://app@db-new.example:5432/app\n").unwrap();
+    tied.start(&host, &was).await.unwrap();
+    assert!(runs(&podman, &["tied2"]).is_some(), "exactly those that ran");
+    assert_eq!(runs(&podman, &others), before, "another container was touched");
+    let none = docker(&podman, "naming = \"db-nowhere.example\"").standing(&host).await.unwrap_err();
+    assert_eq!(none.what, "no container names db-nowhere.example, running or not");
+}
+
 #[tokio::test]
 async fn a_stopped_one_stays_stopped_under_every_policy() {
     let (podman, host) = (podman(), host(&[]));

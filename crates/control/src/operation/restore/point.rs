@@ -1,0 +1,62 @@
+//! Those who use the database find it where it is now: every endpoint of the source is pointed there, and back by the undo.
+
+use api::PointedView;
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::moved::Moved;
+use super::swap::Swap;
+use super::{source_of, views};
+use crate::driver::Outcome;
+use crate::error::Result;
+use crate::host::Host;
+use crate::operation::{At, Part};
+use crate::policy::outside::EndpointAt;
+use crate::source;
+
+#[derive(Debug)]
+pub(super) struct Point;
+
+#[async_trait]
+impl Part for Point {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let swap: Swap = at.input()?;
+        let Some(moved) = &swap.moved else { return Ok(Value::Null) };
+        let mut pointed = Vec::new();
+        for endpoint in swap.outside.endpoints_of(source_of(at)) {
+            pointed.push(point(at, endpoint, moved).await?);
+        }
+        views::to_json(&pointed)
+    }
+
+    async fn undo(&self, at: &At) -> Result<()> {
+        let swap: Swap = at.input()?;
+        let Some(moved) = &swap.moved else { return Ok(()) };
+        for endpoint in swap.outside.endpoints_of(source_of(at)).rev() {
+            point(at, endpoint, &moved.back()).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn point(at: &At, endpoint: &EndpointAt, moved: &Moved) -> Result<PointedView> {
+    at.watch.step(&endpoint.name);
+    let PointedView { from, to, .. } = said(endpoint, moved, &at.daemon.host)?;
+    let driver = endpoint.spec.driver();
+    of(endpoint, driver.point(&at.daemon.host, &from, &to).await)?;
+    at.work.say(format!("{} says {to} now: {}", endpoint.name, driver.what()));
+    Ok(PointedView { endpoint: endpoint.name.clone(), from, to })
+}
+
+/// What stands there before and after.
+pub(super) fn said(endpoint: &EndpointAt, moved: &Moved, host: &Host) -> Result<PointedView> {
+    let text = |row| {
+        let (name, port) = source::address(row, host)?;
+        of(endpoint, endpoint.says(&name, port))
+    };
+    Ok(PointedView { endpoint: endpoint.name.clone(), from: text(&moved.from)?, to: text(&moved.to)? })
+}
+
+fn of<T>(endpoint: &EndpointAt, outcome: Outcome<T>) -> Result<T> {
+    outcome.map_err(|trouble| trouble.of(&format!("endpoint {}", endpoint.name)))
+}
