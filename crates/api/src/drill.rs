@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{MomentAsk, StepSeconds};
+use crate::{ConsentAsk, MomentAsk, StepSeconds};
 
 /// `POST /api/v1/sources/{name}/drills`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -76,6 +76,8 @@ pub struct ExtractAsk {
     pub swap: bool,
     #[serde(default)]
     pub owner: Option<String>,
+    #[serde(flatten)]
+    pub consent: ConsentAsk,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

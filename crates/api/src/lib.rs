@@ -30,7 +30,7 @@ pub use people::{
     UserAsk, UserView,
 };
 pub use restore::{
-    MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView, RunbookReport,
+    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView, RunbookReport,
     RunbookStep, StepSeconds, TargetAsk,
 };
 pub use source::{

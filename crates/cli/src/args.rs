@@ -15,9 +15,9 @@ pub use alerts::{AlertCommand, AlertsArgs, AlertsCommand, AlertsListArgs};
 pub use instance::{
     CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
 };
-pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
+pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs, RollbackArgs};
 pub use people::{AuditArgs, AuditCommand, AuditListArgs, TokenAddArgs, TokensCommand, UserAddArgs, UsersCommand};
-pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
+pub use restore::{ConsentArgs, ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
 /// Backs up PostgreSQL continuously and restores any moment, page by page.
@@ -97,7 +97,7 @@ pub enum Command {
     /// Remove what a restore replaced, for good
     Retire(OpChangeArgs),
     /// Bring back what a restore replaced; what was written since is kept aside
-    Rollback(OpChangeArgs),
+    Rollback(RollbackArgs),
     /// Open a moment as a writable server of its own, in seconds; and what becomes of such clones
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Clone(CloneArgs),

@@ -178,12 +178,16 @@ impl Client {
         self.forget(Method::POST, &["operations", operation, "retire"], None::<&()>).await
     }
 
-    pub async fn rollback(&self, operation: &str) -> Answer<Operation> {
-        self.post(&["operations", operation, "rollback"], &()).await
+    pub async fn rollback(&self, operation: &str, ask: &ConsentAsk) -> Answer<Operation> {
+        self.post(&["operations", operation, "rollback"], ask).await
     }
 
-    pub async fn rollback_plan(&self, operation: &str) -> Answer<RestorePlan> {
-        self.post(&["operations", operation, "rollback", "plan"], &()).await
+    pub async fn rollback_plan(&self, operation: &str, ask: &ConsentAsk) -> Answer<RestorePlan> {
+        self.post(&["operations", operation, "rollback", "plan"], ask).await
+    }
+
+    pub async fn operation_plan(&self, operation: &str) -> Answer<RestorePlan> {
+        self.get(&["operations", operation, "plan"]).await
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod clone;
 mod completions;
+mod consent;
 mod detach;
 mod doctor;
 mod drill;

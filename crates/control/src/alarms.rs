@@ -27,6 +27,7 @@ mod source;
 pub(crate) mod space;
 mod tell;
 mod view;
+mod waived;
 mod watch;
 
 pub(crate) use gather::{Disk, backups};

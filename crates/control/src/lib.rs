@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod catalog;
 mod config;
+mod consent;
 mod daemon;
 mod doctor;
 mod driver;

@@ -56,6 +56,8 @@ pub(crate) struct Policy {
     pub(crate) entitlements: Entitlements,
     /// Work of the timetable begins within one of these; at any time when there is none.
     pub(crate) windows: Vec<MaintenanceWindow>,
+    /// Whether the state before a restore in its place is backed up.
+    pub(crate) safety_snapshot: bool,
     /// How long manual backups are kept; until they are removed by hand when this is not said.
     pub(crate) manual: Option<Keep>,
     /// Whose hours, days and weeks retention counts.
@@ -157,6 +159,7 @@ impl Default for Policy {
             approvals: Approvals::default(),
             entitlements: Entitlements::default(),
             windows: Vec::new(),
+            safety_snapshot: true,
             manual: None,
             zone: Zone::UTC,
         }

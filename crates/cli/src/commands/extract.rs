@@ -30,6 +30,7 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
         into: into.transpose()?,
         swap: objects.swap,
         owner: args.place.owner.clone(),
+        consent: super::consent::ask(&args.consent, &args.name, around)?,
     };
     let what = extract::intent(&ask, &args.name);
     if args.place.dry_run {

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
 
 use super::restore::moment;
-use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs};
+use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs, RollbackArgs};
 use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
 use crate::show::runbook;
 use crate::surroundings::Surroundings;
@@ -29,12 +29,16 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
         open: args.open,
         limit: args.limit.unwrap_or(0),
         moment: moment(&args.target, &around.view().now)?,
+        consent: super::consent::ask(&args.consent, &args.name, around)?,
     };
     let plan = client.restore_plan(&args.name, &ask).await?;
     if let Some(shown) = agreed(&plan, args.place.dry_run, args.place.yes, around)? {
         return Ok(shown);
     }
     let begun = client.restore(&args.name, &ask).await?;
+    if plan.begins.is_some() {
+        return super::ops::shown(&begun, around);
+    }
     let result = wait::until_over(around, &client, begun).await?;
     show(&wait::read(&result)?, args.place.report.as_deref(), around)
 }
@@ -83,13 +87,18 @@ pub async fn retire(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
     Ok(WELL)
 }
 
-pub async fn rollback(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
+pub async fn rollback(RollbackArgs { change: args, consent }: &RollbackArgs, around: &Surroundings) -> Outcome {
     let client = super::client(around)?;
-    let plan = client.rollback_plan(&args.id).await?;
+    let source = client.operation(&args.id).await?.source.unwrap_or_default();
+    let ask = super::consent::ask(consent, &source, around)?;
+    let plan = client.rollback_plan(&args.id, &ask).await?;
     if let Some(shown) = agreed(&plan, args.dry_run, args.yes, around)? {
         return Ok(shown);
     }
-    let begun = client.rollback(&args.id).await?;
+    let begun = client.rollback(&args.id, &ask).await?;
+    if plan.begins.is_some() {
+        return super::ops::shown(&begun, around);
+    }
     let result = wait::until_over(around, &client, begun).await?;
     show(&wait::read(&result)?, None, around)
 }

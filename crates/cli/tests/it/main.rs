@@ -1,6 +1,7 @@
 //! End to end: the real binary, real servers, real stores. In one binary.
 
 mod alarms;
+mod consent;
 mod crashes;
 mod doctor;
 mod doors;

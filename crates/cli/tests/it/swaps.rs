@@ -10,8 +10,8 @@ use testkit::postgres::{StopMode, wait_until};
 use crate::house::{House, PATIENCE, server, text};
 
 /// The house with its server run by a service, and an application that writes for as long as it runs.
-struct Shop {
-    house: House,
+pub(crate) struct Shop {
+    pub(crate) house: House,
 }
 
 /// An application: writes numbered orders, and notes each that was acknowledged.
@@ -23,7 +23,7 @@ done
 "#;
 
 impl Shop {
-    fn new() -> Shop {
+    pub(crate) fn new() -> Shop {
         let mut house = House::bare(server(15));
         house.server.sql("postgres", "CREATE TABLE orders (id bigserial PRIMARY KEY, what text)");
         house.server.stop(StopMode::Fast);
@@ -120,12 +120,12 @@ impl Shop {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         self.house.server.sql("postgres", sql)
     }
 
     /// A moment, and the orders that were acknowledged shortly before it. Those of longer ago may have been taken back since.
-    fn moment(&self) -> (String, Vec<u64>) {
+    pub(crate) fn moment(&self) -> (String, Vec<u64>) {
         std::fs::write(self.house.path("noted"), "").unwrap();
         assert!(wait_until(PATIENCE, || self.noted().len() > 2), "the application does not write");
         let known = self.noted();
@@ -135,13 +135,13 @@ impl Shop {
         (self.sql("SELECT clock_timestamp() AT TIME ZONE 'UTC'").trim().replace(' ', "T") + "Z", known)
     }
 
-    fn spoil(&self) {
+    pub(crate) fn spoil(&self) {
         self.sql("INSERT INTO orders (what) SELECT 'nonsense' FROM generate_series(1, 50); UPDATE orders SET what = 'spoilt'");
         self.house.caught_up();
     }
 
     /// It writes, and what it writes is there.
-    fn serves(&self) {
+    pub(crate) fn serves(&self) {
         let before = self.noted().len();
         assert!(
             wait_until(PATIENCE, || self.noted().len() > before + 2),
@@ -150,14 +150,14 @@ impl Shop {
         );
     }
 
-    fn has(&self, orders: &[u64]) {
+    pub(crate) fn has(&self, orders: &[u64]) {
         let there = self.sql("SELECT id FROM orders WHERE what = 'app'");
         let there: std::collections::HashSet<u64> = there.lines().filter_map(|line| line.trim().parse().ok()).collect();
         let missing: Vec<&u64> = orders.iter().filter(|order| !there.contains(order)).collect();
         assert!(missing.is_empty(), "acknowledged and gone: {missing:?}");
     }
 
-    fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.house.path("said")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
@@ -282,7 +282,7 @@ const STEPS: [&str; 13] = [
     "report",
 ];
 
-fn newest(house: &House) -> Value {
+pub(crate) fn newest(house: &House) -> Value {
     house.run(&["ops", "--kind", "restore", "--last", "1"]).1[0].clone()
 }
 

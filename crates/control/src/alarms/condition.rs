@@ -52,6 +52,7 @@ macro_rules! kinds {
 kinds! {
     BackupFailing "backup-failing";
     BackupOverdue "backup-overdue";
+    BreakGlass "break-glass";
     ChannelFailing "channel-failing";
     CheckFailed "check-failed";
     ClockSkew "clock-skew" flaps yes;

@@ -2,7 +2,7 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView, LogLine,
+    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView, LogLine,
     LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk,
     RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
     Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
@@ -69,6 +69,9 @@ fn operations() -> Vec<Route> {
         get("/operations/{id}", viewer(Of::Operation), "One operation with its steps")
             .gives::<Operation>()
             .to(operations::show),
+        get("/operations/{id}/plan", viewer(Of::Operation), "What a restore in the place of the live one was planned as")
+            .gives::<RestorePlan>()
+            .to(operations::plan),
         get("/operations/{id}/log", viewer(Of::Operation), "What its steps said")
             .asks(&[("after", Kind::Number, "lines behind this one")])
             .gives_list::<LogLine>()
@@ -164,10 +167,12 @@ fn retired() -> Vec<Route> {
             .slow()
             .to(sources::retire),
         post("/operations/{id}/rollback", operator(Of::Operation), "Brings back what an operation replaced")
+            .takes::<ConsentAsk>()
             .gives::<Operation>()
             .slow()
             .to(sources::rollback),
         post("/operations/{id}/rollback/plan", operator(Of::Operation), "What that would do; nothing is touched")
+            .takes::<ConsentAsk>()
             .gives::<RestorePlan>()
             .audited(Audited::No)
             .slow()

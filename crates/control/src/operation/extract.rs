@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::clone::short_id;
 use super::restore::{Restorer, resolved};
-use super::{At, By, Part, Table, Watch, input, step, submit};
+use super::{At, By, Part, Table, Watch, input, step, submit_with};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
@@ -38,6 +38,7 @@ struct Input {
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) -> Result<Operation> {
     let source = daemon.source(name)?;
     tables(&ask)?;
+    let waive = super::restore::waives(name, &ask.consent)?;
     let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
@@ -52,7 +53,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) 
     let steps = vec![ops::StepPlan { retry: Retry::ONCE, ..step("extract", &what) }];
     let input = input(&Input { wanted, ask: ExtractAsk { into: Some(into), ..ask } })?;
     let kind = OperationKind::Extract;
-    submit(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by).await
+    submit_with(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by, waive).await
 }
 
 fn tables(ask: &ExtractAsk) -> Result<Vec<TableName>> {

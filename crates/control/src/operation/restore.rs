@@ -10,26 +10,30 @@
 
 use std::sync::Arc;
 
-use api::{Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan};
+use api::{ConsentAsk, Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan};
+use serde::Deserialize;
 
 use super::{At, By, Table};
 use crate::daemon::Daemon;
-use crate::error::Result;
-use crate::views;
+use crate::error::{Error, Result};
+use crate::{consent, views};
 
 mod account;
 pub(crate) mod around;
+mod begins;
 mod beside;
 mod cut_over;
 mod into;
 mod moment;
 mod preflight;
+mod promise;
 mod quiesce;
 pub(crate) mod rollback;
 mod snapshot;
 mod swap;
 
 pub(crate) use moment::{Restorer, known, request, resolved};
+use swap::Swap;
 
 pub(super) fn table() -> Table {
     Table {
@@ -55,12 +59,18 @@ pub(super) fn table() -> Table {
     }
 }
 
+/// The plan of an operation as it stands.
+pub(crate) fn plan_of(run: &ops::Run) -> Option<RestorePlan> {
+    Swap::deserialize(&run.plan().input).ok().map(|swap| swap.plan)
+}
+
 /// Nothing is touched.
 pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
     match ask.mode {
         RestoreMode::Swap => swap::plan(daemon, name, ask).await,
         RestoreMode::Into => {
             let source = known(daemon, name).await?;
+            waives(name, &ask.consent)?;
             let resolved = resolved(daemon, &source, ask).await?;
             Ok(views::plan(&source, ask, &resolved))
         }
@@ -72,6 +82,15 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
         RestoreMode::Swap => swap::begin(daemon, name, ask, by).await,
         RestoreMode::Into => into::begin(daemon, name, ask, by).await,
     }
+}
+
+/// Of what is put beside the live one, which needs neither a window nor a snapshot: whether nobody need approve it.
+pub(super) fn waives(name: &str, ask: &ConsentAsk) -> Result<bool> {
+    if ask.at.is_some() || ask.no_snapshot.is_some() {
+        let what = "it touches nothing that is live: it needs no time to begin at, and no snapshot is taken";
+        return Err(Error::Ask(what.into()));
+    }
+    consent::is_said(ask.break_glass.as_deref(), &consent::without_approval(name))
 }
 
 fn source_of(at: &At) -> &str {

@@ -64,6 +64,7 @@ fn read_policy(mut section: Section, found: &mut Vec<Finding>) -> Policy {
     let zone = section.optional("zone", found, parsed).unwrap_or(Zone::UTC);
     let manual = section.optional("manual", found, parsed);
     let windows = section.list("windows", found, parsed);
+    let safety_snapshot = section.optional("safety_snapshot", found, flag).unwrap_or(true);
     let rules: Vec<Option<BackupRule>> =
         section.sections("backup", found).into_iter().map(|rule| read_rule(rule, found)).collect();
     refuse_twice("policy.backup", rules.iter().map(|rule| rule.as_ref().map(|rule| rule.name.as_str())), found);
@@ -81,6 +82,7 @@ fn read_policy(mut section: Section, found: &mut Vec<Finding>) -> Policy {
         approvals: approvals.unwrap_or_default(),
         entitlements: entitlements.unwrap_or_default(),
         windows,
+        safety_snapshot,
         manual,
         zone,
     }

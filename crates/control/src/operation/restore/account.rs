@@ -55,6 +55,7 @@ fn account(at: &At) -> Result<RunbookReport> {
         asked_by: run.head.asked_by.clone(),
         why: run.head.why.clone(),
         approvals: approvals(run),
+        waived: run.plan().waived,
         began: run.head.created,
         ended,
         asked: swap.asked.clone(),
@@ -65,6 +66,7 @@ fn account(at: &At) -> Result<RunbookReport> {
         backup: swap.plan.backup.clone(),
         findings: texts(&beside["findings"]),
         snapshot: text(&run.output("snapshot")["id"]),
+        no_snapshot: swap.no_snapshot.clone(),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
         unserved_seconds: unserved(run),
         steps: steps(run, at.work.step, ended),
@@ -87,7 +89,7 @@ fn approvals(run: &Run) -> Vec<ApprovalView> {
 }
 
 fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
-    let planned = run.head.plan.steps.iter().zip(&run.state.steps).take(last);
+    let planned = run.plan().steps.iter().zip(&run.state.steps).take(last);
     let step = |(planned, state): (&ops::StepPlan, &ops::StepState)| RunbookStep {
         name: planned.name.clone(),
         what: planned.what.clone(),
@@ -101,7 +103,7 @@ fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
 /// From the first service that was stopped to the first answer of the new cluster.
 fn unserved(run: &Run) -> Option<f64> {
     let state = |name: &str| {
-        let at = run.head.plan.steps.iter().position(|step| step.name == name)?;
+        let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at)
     };
     let (from, to) = (state("quiesce")?.began?, state("cut-over")?.ended?);
@@ -138,11 +140,10 @@ fn markdown(report: &RunbookReport) -> String {
         0 => "nothing".to_owned(),
         commits => format!("{} s, {commits} commits", lost.map_or_else(|| "?".to_owned(), |lost| format!("{lost:.3}"))),
     };
-    let people: Vec<String> = report.approvals.iter().map(|one| format!("{} at {}", one.by, one.at)).collect();
     let rows = [
         ("asked for", report.asked.clone()),
         ("asked by", format!("{} at {}{}", report.asked_by, report.began, because(&report.why))),
-        ("approved by", if people.is_empty() { "nobody had to".to_owned() } else { people.join(", ") }),
+        ("approved by", approved(report)),
         ("reached", format!("LSN {}", report.reached)),
         ("last commit that is there", time(report.reached_commit)),
         ("newest commit before the restore", time(report.newest_commit)),
@@ -152,7 +153,7 @@ fn markdown(report: &RunbookReport) -> String {
             "nobody could write for",
             report.unserved_seconds.map_or_else(|| "?".into(), |seconds| format!("{seconds:.1} s")),
         ),
-        ("state before, in the vault", report.snapshot.clone().unwrap_or_else(|| "its files only".to_owned())),
+        ("state before, in the vault", snapshot(report)),
         ("state before, on disk", report.retired.clone()),
         ("over", report.ended.to_string()),
     ];
@@ -172,6 +173,23 @@ fn markdown(report: &RunbookReport) -> String {
     list(&mut out, "Follow-ups", &report.follow_ups);
     list(&mut out, "Not covered", &report.not_covered);
     out
+}
+
+fn approved(report: &RunbookReport) -> String {
+    let people: Vec<String> = report.approvals.iter().map(|one| format!("{} at {}", one.by, one.at)).collect();
+    match (people.is_empty(), report.waived) {
+        (false, _) => people.join(", "),
+        (true, true) => "NOBODY, although somebody would have had to: the glass was broken".to_owned(),
+        (true, false) => "nobody had to".to_owned(),
+    }
+}
+
+fn snapshot(report: &RunbookReport) -> String {
+    match (&report.snapshot, &report.no_snapshot) {
+        (Some(id), _) => id.clone(),
+        (None, Some(why)) => format!("not backed up: {why}; its files only"),
+        (None, None) => "its files only".to_owned(),
+    }
 }
 
 fn because(why: &str) -> String {

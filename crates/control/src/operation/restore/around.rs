@@ -139,7 +139,7 @@ pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
     let runs = daemon.runs.list(&Filter { kind, unfinished: true, limit: LISTED_MAX, ..Filter::default() }).await?;
     let mut pages = Vec::new();
     for run in runs.iter().filter(|run| is_announced(run)) {
-        let Ok(swap) = Swap::deserialize(&run.head.plan.input) else { continue };
+        let Ok(swap) = Swap::deserialize(&run.plan().input) else { continue };
         for hook in swap.outside.hooks_at(When::Announce) {
             if let HookSpec::MaintenancePage(page) = &hook.spec {
                 pages.push((page.clone(), of_run(daemon, run, &swap, hook)));
@@ -154,7 +154,7 @@ pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
 
 fn is_announced(run: &Run) -> bool {
     let state = |name: &str| {
-        let at = run.head.plan.steps.iter().position(|step| step.name == name)?;
+        let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at).map(|state| state.phase)
     };
     state("announce") == Some(Phase::Done) && state("announce-off") != Some(Phase::Done)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::moment::Restorer;
-use super::source_of;
+use super::{begins, promise, source_of};
 use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
@@ -73,17 +73,22 @@ pub(super) struct Preflight;
 impl Part for Preflight {
     async fn act(&self, at: &At) -> Result<Value> {
         let swap: Swap = at.input()?;
+        begins::wait(&at.daemon, source_of(at), &swap).await?;
         let source = at.daemon.source(source_of(at))?;
         let resolved = match &swap.back_from {
             None => Some(Restorer::of(&at.daemon).resolve(&source.row.name.parse()?, &swap.ask, None).await?),
             Some(_) => None,
         };
-        let seen = look(&at.daemon, &source, &swap, resolved.as_ref()).await;
+        // As it would be planned now: what was planned then may not be so any more.
+        let mut now = promise::anew(&at.daemon, source_of(at), &swap, resolved.as_ref()).await?;
+        let seen = look(&at.daemon, &source, &now, resolved.as_ref()).await;
         for finding in &seen.findings {
             let text = format!("{}: {}", finding.severity, finding.title);
             if finding.severity == "fine" { at.work.say(text) } else { at.work.warn(text) }
         }
         seen.refuse()?;
+        now.plan.findings = seen.findings;
+        promise::keep(source_of(at), &swap, &now)?;
         views::to_json(&seen.was)
     }
 }
@@ -100,7 +105,20 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
         look_at_proof(&mut seen, resolved);
     }
     look_at_outside(&mut seen, daemon, source, swap).await;
+    look_at_consent(&mut seen, swap);
     seen
+}
+
+/// What is done without.
+fn look_at_consent(seen: &mut Seen, swap: &Swap) {
+    if swap.plan.waived {
+        let why = "it is recorded in the audit log, and raised as an alarm";
+        seen.note("warns", "nobody else approves it: the glass was broken".to_owned(), why);
+    }
+    if let Some(why) = &swap.no_snapshot {
+        let kept = "only the files of the old cluster are kept, until they are retired";
+        seen.note("warns", format!("the state before is not backed up: {why}"), kept);
+    }
 }
 
 fn look_at_directory(seen: &mut Seen, source: &Source, swap: &Swap) {

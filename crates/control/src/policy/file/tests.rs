@@ -123,16 +123,18 @@ fn policies() -> impl Strategy<Value = Policy> {
     let first = (prop::collection::vec(rules(), 0..4), lengths(), drills, optional(), optional());
     let second =
         (0..9_u32, lengths(), allowances(), allowances(), windows, prop::option::of(read(&["30 d", "last 9"])));
+    let second = (second, any::<bool>());
     let zones = read::<Zone>(&["UTC", "Europe/Berlin", "America/New_York"]);
     (first, second, zones).prop_map(|(first, second, zone)| {
         let (mut backups, keep, drills, rpo, rto) = first;
-        let (restore, expires_after, manual_backups, clones, windows, manual) = second;
+        let ((restore, expires_after, manual_backups, clones, windows, manual), safety_snapshot) = second;
         backups.sort_by(|a, b| a.name.cmp(&b.name));
         backups.dedup_by(|a, b| a.name == b.name);
         let entitlements = Entitlements { manual_backups, clones };
         let approvals = Approvals { restore, expires_after };
         let objectives = Objectives { rpo, rto };
-        Policy { backups, log: LogRule { keep }, drills, objectives, approvals, entitlements, windows, manual, zone }
+        let log = LogRule { keep };
+        Policy { backups, log, drills, objectives, approvals, entitlements, windows, safety_snapshot, manual, zone }
     })
 }
 

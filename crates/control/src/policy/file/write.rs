@@ -32,6 +32,8 @@ struct PolicyTable {
     manual: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     windows: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_snapshot: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     backup: Vec<Backup>,
     log: Log,
@@ -117,6 +119,7 @@ fn policy_table(policy: &Policy) -> PolicyTable {
         zone: policy.zone.to_string(),
         manual: policy.manual.as_ref().map(ToString::to_string),
         windows: policy.windows.iter().map(ToString::to_string).collect(),
+        safety_snapshot: (!policy.safety_snapshot).then_some(false),
         backup: policy.backups.iter().map(backup).collect(),
         log: Log { keep: duration::print(policy.log.keep) },
         drill: policy.drills.as_ref().map(drill),
