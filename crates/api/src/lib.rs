@@ -30,8 +30,8 @@ pub use people::{
     UserAsk, UserView,
 };
 pub use restore::{
-    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView, RunbookReport,
-    RunbookStep, StepSeconds, TargetAsk,
+    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView,
+    RunbookReport, RunbookStep, StepSeconds, TargetAsk,
 };
 pub use source::{
     BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView, LogLine,
+    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView, LogLine,
     LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
     RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView,
     TokenAsk, TokenView, UserAsk, UserView,
@@ -128,6 +128,10 @@ impl Client {
 
     pub async fn extract(&self, name: &str, ask: &ExtractAsk) -> Answer<Operation> {
         self.post(&["sources", name, "extracts"], ask).await
+    }
+
+    pub async fn extract_plan(&self, name: &str, ask: &ExtractAsk) -> Answer<RestorePlan> {
+        self.post(&["sources", name, "extracts", "plan"], ask).await
     }
 
     pub async fn instances(&self) -> Answer<Vec<InstanceView>> {

@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ops::store::LISTED_MAX;
 use ops::{
-    Event, Failure, Filter, Found, Head, Instead, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store, Work,
+    Event, Failure, Filter, Found, Head, Instead, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store,
+    Work,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -298,12 +299,7 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
 }
 
 /// With `waive` nobody need agree to it: who asks said so in so many words.
-pub(crate) async fn submit_with(
-    daemon: &Daemon,
-    wanted: Wanted<'_>,
-    by: By,
-    waive: bool,
-) -> Result<api::Operation> {
+pub(crate) async fn submit_with(daemon: &Daemon, wanted: Wanted<'_>, by: By, waive: bool) -> Result<api::Operation> {
     let kind = kind_name(wanted.kind);
     let lane = wanted.alone;
     let needed = approvals::needed(daemon, wanted.kind, wanted.source).await?;

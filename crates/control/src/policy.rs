@@ -166,6 +166,13 @@ impl Default for Policy {
     }
 }
 
+impl Stack {
+    /// Of a source that nobody put into one.
+    pub(crate) fn none() -> Stack {
+        Stack { name: String::new(), sources: Vec::new(), policy: Policy::default(), outside: Outside::default() }
+    }
+}
+
 impl Policy {
     pub(crate) fn retention(&self) -> retain::Retention {
         retain::Retention {

@@ -57,6 +57,9 @@ pub struct ObjectArgs {
     /// services stopped and started around it
     #[arg(long)]
     pub swap: bool,
+    /// With --database and --swap: do not stop the stack's services
+    #[arg(long, requires_all = ["database", "swap"])]
+    pub keep_serving: bool,
 }
 
 #[derive(Debug, Args)]

@@ -71,7 +71,8 @@ fn next(operation: &Operation, view: &View) -> String {
             )
         }
         OperationStatus::Waiting => {
-            let when = operation.next_try.map_or("at once".to_owned(), |at| format!("at {}", restore::exactly(at, view)));
+            let when =
+                operation.next_try.map_or("at once".to_owned(), |at| format!("at {}", restore::exactly(at, view)));
             format!("begins {when} · not at all: rekindle ops cancel {id}")
         }
         OperationStatus::Running => format!("it goes on · stop it and go back: rekindle ops cancel {id}"),

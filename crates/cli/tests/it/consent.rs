@@ -54,7 +54,9 @@ fn becomes(shop: &Shop, id: &str, status: &str) -> Value {
 
 fn hook(shop: &Shop, name: &str, when: &str) -> String {
     let script = format!("echo {name} >> {}", shop.house.path("said").display());
-    format!("[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n")
+    format!(
+        "[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n"
+    )
 }
 
 const ONE_MUST_AGREE: &str = "[policy.approvals]\nrestore = 1\n";
@@ -70,7 +72,9 @@ fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
     assert_eq!((code, refused["code"].as_str()), (4, Some("RK-4007")), "{refused:#}");
     let id = newest(&shop.house)["id"].as_str().unwrap().to_owned();
     becomes(&shop, &id, "awaiting-approval");
-    assert!(shop.house.ok(&["ops", "plan", &id])["steps"].as_array().unwrap().iter().all(|step| step["name"] != "smoke"));
+    assert!(
+        shop.house.ok(&["ops", "plan", &id])["steps"].as_array().unwrap().iter().all(|step| step["name"] != "smoke")
+    );
 
     // Before anybody agrees, the stack is another.
     apply_with(&shop, &format!("{}{ONE_MUST_AGREE}", hook(&shop, "late", "smoke")));

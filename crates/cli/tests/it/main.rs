@@ -12,6 +12,7 @@ mod house;
 mod interrupted;
 mod laws;
 mod lost_host;
+mod objects;
 mod opened;
 mod openings;
 mod operations;

@@ -175,7 +175,7 @@ impl Drop for Shop {
     }
 }
 
-fn write(path: &Path, script: &str) {
+pub(crate) fn write(path: &Path, script: &str) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, script).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -2,10 +2,10 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView, LogLine,
-    LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk,
-    RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
-    Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
+    LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk,
+    StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -69,9 +69,13 @@ fn operations() -> Vec<Route> {
         get("/operations/{id}", viewer(Of::Operation), "One operation with its steps")
             .gives::<Operation>()
             .to(operations::show),
-        get("/operations/{id}/plan", viewer(Of::Operation), "What a restore in the place of the live one was planned as")
-            .gives::<RestorePlan>()
-            .to(operations::plan),
+        get(
+            "/operations/{id}/plan",
+            viewer(Of::Operation),
+            "What a restore in the place of the live one was planned as",
+        )
+        .gives::<RestorePlan>()
+        .to(operations::plan),
         get("/operations/{id}/log", viewer(Of::Operation), "What its steps said")
             .asks(&[("after", Kind::Number, "lines behind this one")])
             .gives_list::<LogLine>()
@@ -205,6 +209,12 @@ fn opened_sources() -> Vec<Route> {
             .gives::<Operation>()
             .slow()
             .to(instances::extract),
+        post("/sources/{name}/extracts/plan", operator(Of::Source), "What that would do; nothing is touched")
+            .takes::<ExtractAsk>()
+            .gives::<RestorePlan>()
+            .audited(Audited::No)
+            .slow()
+            .to(instances::extract_plan),
     ]
 }
 

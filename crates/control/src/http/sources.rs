@@ -1,8 +1,8 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ConsentAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView,
-    SourceView, TimelineView,
+    BackupAsk, ConsentAsk, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
+    RetiredView, SourceView, TimelineView,
 };
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -89,11 +89,20 @@ pub(super) async fn retire(State(daemon): State<Daemon>, Path(id): Path<String>,
     operation::retire::retire(&daemon, &id, by).await.map(Json)
 }
 
-pub(super) async fn rollback(State(daemon): State<Daemon>, Path(id): Path<String>, by: By, Body(ask): Body<ConsentAsk>) -> Result<Json<Operation>> {
+pub(super) async fn rollback(
+    State(daemon): State<Daemon>,
+    Path(id): Path<String>,
+    by: By,
+    Body(ask): Body<ConsentAsk>,
+) -> Result<Json<Operation>> {
     operation::restore::rollback::begin(&daemon, &id, &ask, by).await.map(Json)
 }
 
-pub(super) async fn rollback_plan(State(daemon): State<Daemon>, Path(id): Path<String>, Body(ask): Body<ConsentAsk>) -> Result<Json<RestorePlan>> {
+pub(super) async fn rollback_plan(
+    State(daemon): State<Daemon>,
+    Path(id): Path<String>,
+    Body(ask): Body<ConsentAsk>,
+) -> Result<Json<RestorePlan>> {
     operation::restore::rollback::plan(&daemon, &id, &ask).await.map(Json)
 }
 

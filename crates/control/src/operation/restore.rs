@@ -25,6 +25,7 @@ mod beside;
 mod cut_over;
 mod into;
 mod moment;
+pub(super) mod object;
 mod preflight;
 mod promise;
 mod quiesce;
@@ -33,7 +34,7 @@ mod snapshot;
 mod swap;
 
 pub(crate) use moment::{Restorer, known, request, resolved};
-use swap::Swap;
+pub(super) use swap::planned;
 
 pub(super) fn table() -> Table {
     Table {
@@ -59,9 +60,15 @@ pub(super) fn table() -> Table {
     }
 }
 
+/// What of an operation's input is of matter to who approves it, whatever it restores.
+#[derive(Debug, Deserialize)]
+struct Planned {
+    plan: RestorePlan,
+}
+
 /// The plan of an operation as it stands.
 pub(crate) fn plan_of(run: &ops::Run) -> Option<RestorePlan> {
-    Swap::deserialize(&run.plan().input).ok().map(|swap| swap.plan)
+    Planned::deserialize(&run.plan().input).ok().map(|planned| planned.plan)
 }
 
 /// Nothing is touched.

@@ -38,7 +38,7 @@ impl Part for Account {
     }
 }
 
-fn name(at: &At) -> Result<Name> {
+pub(super) fn name(at: &At) -> Result<Name> {
     Ok(Name::Report(source_of(at).parse()?, at.id().to_owned()))
 }
 
@@ -68,7 +68,7 @@ fn account(at: &At) -> Result<RunbookReport> {
         snapshot: text(&run.output("snapshot")["id"]),
         no_snapshot: swap.no_snapshot.clone(),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
-        unserved_seconds: unserved(run),
+        unserved_seconds: unserved(run, "cut-over"),
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
             .into_iter()
@@ -82,13 +82,13 @@ fn account(at: &At) -> Result<RunbookReport> {
     Ok(report)
 }
 
-fn approvals(run: &Run) -> Vec<ApprovalView> {
+pub(super) fn approvals(run: &Run) -> Vec<ApprovalView> {
     let view =
         |approval: &ops::Approval| ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at };
     run.state.approvals.iter().map(view).collect()
 }
 
-fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
+pub(super) fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
     let planned = run.plan().steps.iter().zip(&run.state.steps).take(last);
     let step = |(planned, state): (&ops::StepPlan, &ops::StepState)| RunbookStep {
         name: planned.name.clone(),
@@ -100,13 +100,13 @@ fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
     planned.map(step).collect()
 }
 
-/// From the first service that was stopped to the first answer of the new cluster.
-fn unserved(run: &Run) -> Option<f64> {
+/// From the first service that was stopped to the end of the step by which the new one serves.
+pub(super) fn unserved(run: &Run, served_again: &str) -> Option<f64> {
     let state = |name: &str| {
         let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at)
     };
-    let (from, to) = (state("quiesce")?.began?, state("cut-over")?.ended?);
+    let (from, to) = (state("quiesce")?.began?, state(served_again)?.ended?);
     Some(to.duration_since(from).as_secs_f64())
 }
 
@@ -129,7 +129,7 @@ fn follow_ups(report: &RunbookReport) -> Vec<String> {
     out
 }
 
-fn markdown(report: &RunbookReport) -> String {
+pub(super) fn markdown(report: &RunbookReport) -> String {
     let mut out = String::new();
     let time = |time: Option<Timestamp>| time.map_or_else(|| "not known".to_owned(), |time| time.to_string());
     let lost = report

@@ -4,7 +4,6 @@ use api::BeginAsk;
 use jiff::Timestamp;
 use ops::Store;
 
-use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
@@ -24,10 +23,10 @@ pub(super) fn planned(policy: &Policy, at: Option<BeginAsk>, now: Timestamp) -> 
 }
 
 /// Refused as long as its time has not come. The policy is the one that counts now.
-pub(super) async fn wait(daemon: &Daemon, source: &str, swap: &Swap) -> Result<()> {
+pub(super) async fn wait(daemon: &Daemon, source: &str, at: Option<BeginAsk>) -> Result<()> {
     // By the clock that the wait is kept by.
     let now = daemon.runs.now().await?;
-    let time = match swap.ask.consent.at {
+    let time = match at {
         None => now,
         Some(BeginAsk::Time(time)) => time,
         Some(BeginAsk::NextWindow) => {
@@ -39,7 +38,9 @@ pub(super) async fn wait(daemon: &Daemon, source: &str, swap: &Swap) -> Result<(
 }
 
 fn next_window(policy: &Policy, now: Timestamp) -> Result<Timestamp> {
-    let none = || Error::Ask("the stack's policy has no maintenance window that opens: see `windows` in docs/policies.md".into());
+    let none = || {
+        Error::Ask("the stack's policy has no maintenance window that opens: see `windows` in docs/policies.md".into())
+    };
     if policy.windows.is_empty() { Err(none()) } else { policy.next_open(now).ok_or_else(none) }
 }
 

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::moment::Restorer;
+use super::swap::{Swap, steps};
 use super::{begins, promise, source_of};
-use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
 use crate::error::{Error, Result};
-use crate::operation::{At, Part};
+use crate::operation::{At, Part, input};
+use crate::policy::Outside;
 use crate::policy::outside::Service;
 use crate::source::Source;
 use crate::views;
@@ -41,7 +42,7 @@ pub(super) struct Was {
 }
 
 impl Seen {
-    fn note(&mut self, severity: &str, title: String, why: impl Into<String>) {
+    pub(super) fn note(&mut self, severity: &str, title: String, why: impl Into<String>) {
         self.findings.push(FindingView::of_host(severity, title, why.into(), None));
     }
 
@@ -49,9 +50,17 @@ impl Seen {
         self.note("blocks", format!("{who}: {}", trouble.what), trouble.hint.clone().unwrap_or_default());
     }
 
-    fn error(&mut self, who: &str, error: &Error) {
+    pub(super) fn error(&mut self, who: &str, error: &Error) {
         let body = error.body();
         self.note("blocks", format!("{who}: {}", body.told()), body.hint.unwrap_or_default());
+    }
+
+    /// In the operation's log.
+    pub(super) fn say(&self, at: &At) {
+        for finding in &self.findings {
+            let text = format!("{}: {}", finding.severity, finding.title);
+            if finding.severity == "fine" { at.work.say(text) } else { at.work.warn(text) }
+        }
     }
 
     /// What blocks, all of it.
@@ -73,22 +82,19 @@ pub(super) struct Preflight;
 impl Part for Preflight {
     async fn act(&self, at: &At) -> Result<Value> {
         let swap: Swap = at.input()?;
-        begins::wait(&at.daemon, source_of(at), &swap).await?;
+        begins::wait(&at.daemon, source_of(at), swap.ask.consent.at).await?;
         let source = at.daemon.source(source_of(at))?;
         let resolved = match &swap.back_from {
             None => Some(Restorer::of(&at.daemon).resolve(&source.row.name.parse()?, &swap.ask, None).await?),
             Some(_) => None,
         };
         // As it would be planned now: what was planned then may not be so any more.
-        let mut now = promise::anew(&at.daemon, source_of(at), &swap, resolved.as_ref()).await?;
+        let mut now = swap.anew(&at.daemon, source_of(at), resolved.as_ref()).await?;
         let seen = look(&at.daemon, &source, &now, resolved.as_ref()).await;
-        for finding in &seen.findings {
-            let text = format!("{}: {}", finding.severity, finding.title);
-            if finding.severity == "fine" { at.work.say(text) } else { at.work.warn(text) }
-        }
+        seen.say(at);
         seen.refuse()?;
         now.plan.findings = seen.findings;
-        promise::keep(source_of(at), &swap, &now)?;
+        promise::keep(swap.promised(), now.promised(), input(&now)?, steps(&now, source_of(at)))?;
         views::to_json(&seen.was)
     }
 }
@@ -104,19 +110,20 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
         }
         look_at_proof(&mut seen, resolved);
     }
-    look_at_outside(&mut seen, daemon, source, swap).await;
-    look_at_consent(&mut seen, swap);
+    look_at_server(&mut seen, source, swap);
+    look_at_outside(&mut seen, daemon, &swap.outside).await;
+    look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
     seen
 }
 
 /// What is done without.
-fn look_at_consent(seen: &mut Seen, swap: &Swap) {
-    if swap.plan.waived {
+pub(super) fn look_at_consent(seen: &mut Seen, waived: bool, no_snapshot: Option<&str>) {
+    if waived {
         let why = "it is recorded in the audit log, and raised as an alarm";
         seen.note("warns", "nobody else approves it: the glass was broken".to_owned(), why);
     }
-    if let Some(why) = &swap.no_snapshot {
-        let kept = "only the files of the old cluster are kept, until they are retired";
+    if let Some(why) = no_snapshot {
+        let kept = "what is replaced is kept where it lies, until somebody removes it, and nowhere else";
         seen.note("warns", format!("the state before is not backed up: {why}"), kept);
     }
 }
@@ -150,7 +157,7 @@ fn look_at_room(seen: &mut Seen, swap: &Swap, resolved: &Resolved) {
     }
 }
 
-fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
+pub(super) fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
     let backup = &resolved.backup;
     match (backup.proven, backup.failed) {
         (proven, Some(failed)) if proven.is_none_or(|proven| proven < failed) => {
@@ -165,21 +172,25 @@ fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
     }
 }
 
-async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
-    let (host, name) = (&daemon.host, &source.row.name);
+fn look_at_server(seen: &mut Seen, source: &Source, swap: &Swap) {
+    let name = &source.row.name;
     if swap.outside.server_of(name).is_none() {
         let why = format!("add a [[service]] with server_of = {name:?} to stack {}", swap.stack);
         seen.note("blocks", format!("nothing says how the server of {name} is stopped and started"), why);
     }
-    for service in &swap.outside.services {
+}
+
+pub(super) async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, outside: &Outside) {
+    let host = &daemon.host;
+    for service in &outside.services {
         look_at_service(seen, daemon, service).await;
     }
-    for hook in &swap.outside.hooks {
+    for hook in &outside.hooks {
         for trouble in hook.spec.driver().probe(host).await {
             seen.blocks(&format!("hook {}", hook.name), &trouble);
         }
     }
-    for health in &swap.outside.health {
+    for health in &outside.health {
         let (driver, who) = (health.spec.driver(), format!("health {}", health.name));
         for trouble in driver.probe(host).await {
             seen.blocks(&who, &trouble);

@@ -7,7 +7,8 @@ use ops::{Retry, StepPlan, Then};
 use serde::{Deserialize, Serialize};
 
 use super::moment::{Restorer, request, resolved};
-use super::{preflight, promise};
+use super::preflight;
+use super::promise::{self, Promise, Promised};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, step, submit_with};
@@ -36,6 +37,23 @@ pub(super) struct Swap {
     /// Of the source's log, that were known then.
     #[serde(default)]
     pub(super) gaps: usize,
+}
+
+impl Swap {
+    /// The same as it would be planned now, at the same places.
+    pub(super) async fn anew(&self, daemon: &Daemon, source: &str, resolved: Option<&Resolved>) -> Result<Swap> {
+        let Promise { stack, plan, no_snapshot, gaps } =
+            promise::anew(daemon, source, &self.ask, &self.plan, resolved).await?;
+        let (name, outside) = (stack.name, stack.outside);
+        let mut now = Swap { stack: name, outside, plan, no_snapshot, gaps, ..self.clone() };
+        now.plan.steps = steps(&now, source).into_iter().map(planned).collect();
+        Ok(now)
+    }
+
+    pub(super) fn promised(&self) -> Promised<'_> {
+        let (plan, outside, no_snapshot) = (&self.plan, &self.outside, self.no_snapshot.is_some());
+        Promised { plan, outside, no_snapshot, gaps: self.gaps }
+    }
 }
 
 /// Once more after a moment, then a person looks.
@@ -100,15 +118,15 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
     all.into_iter().flatten().collect()
 }
 
-fn undone(step: StepPlan, how: &str) -> StepPlan {
+pub(super) fn undone(step: StepPlan, how: &str) -> StepPlan {
     StepPlan { undo: Some(how.to_owned()), ..step }
 }
 
-fn by_hand(name: &str, what: &str) -> StepPlan {
+pub(super) fn by_hand(name: &str, what: &str) -> StepPlan {
     StepPlan { retry: BY_HAND, ..step(name, what) }
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
@@ -167,6 +185,6 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
     Ok((swap, source, resolved))
 }
 
-pub(super) fn planned(step: StepPlan) -> PlannedStep {
+pub(in crate::operation) fn planned(step: StepPlan) -> PlannedStep {
     PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses: step.retry.then == Then::Pause }
 }

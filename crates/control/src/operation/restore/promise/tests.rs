@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::operation::input;
+use crate::operation::restore::swap::{Swap, steps};
 
 fn agreed() -> Swap {
     let moment = json!({ "target": { "lsn": "0/5000100" }, "mode": "swap", "into": "/srv/pg.restored-x" });
@@ -14,7 +16,8 @@ fn agreed() -> Swap {
         "findings": [finding("warns", "health front: not well now: HTTP 503"), finding("fine", "room")],
     });
     let places = engine::postgres::successor::Succession::beside("/srv/pg".as_ref(), "x");
-    let outside = json!({ "service": [{ "name": "web", "driver": "command", "start": ["a"], "stop": ["b"], "status": ["c"] }] });
+    let outside =
+        json!({ "service": [{ "name": "web", "driver": "command", "start": ["a"], "stop": ["b"], "status": ["c"] }] });
     let swap = json!({
         "stack": "shop", "outside": outside, "ask": moment, "asked": "2026-11-22T06:00:00Z", "places": places, "plan": plan,
     });
@@ -37,8 +40,8 @@ fn what_time_does_by_itself_is_no_change() {
     now.plan.findings = Vec::new();
     note(&mut now, "warns", "health front: not well now: connection refused");
     note(&mut now, "fine", "/srv: 7 MB free, 3 MB needed");
-    assert_eq!(differences(&before, &now), [""; 0]);
-    keep("shop", &before, &now).unwrap();
+    assert_eq!(differences(before.promised(), now.promised()), [""; 0]);
+    keep(before.promised(), now.promised(), json!(null), Vec::new()).unwrap();
 }
 
 #[test]
@@ -58,8 +61,9 @@ fn what_was_agreed_to_is_told_from_what_is_so_now() {
         "service \"web\": removed",
         "new: service web does not run now",
     ];
-    assert_eq!(differences(&before, &now), expected);
-    let Err(Error::PlanChanged { plan, .. }) = keep("shop", &before, &now) else { panic!("it was kept") };
+    assert_eq!(differences(before.promised(), now.promised()), expected);
+    let kept = keep(before.promised(), now.promised(), input(&now).unwrap(), steps(&now, "shop"));
+    let Err(Error::PlanChanged { plan, .. }) = kept else { panic!("it was kept") };
     assert_eq!((plan.approvals, plan.input["plan"]["backup"].as_str()), (2, Some("b2")));
     assert!(plan.steps.iter().all(|step| step.name != "snapshot"), "{:?}", plan.steps);
 }
