@@ -37,7 +37,7 @@ pub use source::{
     BackupAsk, BackupView, ConditionView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk, ProtectAnswer,
     ProtectAsk, SourceView, TimelineView, WindowView,
 };
-pub use stack::{ApplyAnswer, ApplyAsk, StackView};
+pub use stack::{ApplyAnswer, ApplyAsk, KeptView, SecretAnswer, SecretsView, StackView};
 
 /// Every error, in one shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

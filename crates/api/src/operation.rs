@@ -125,6 +125,9 @@ pub struct Operation {
     pub next_try: Option<Timestamp>,
     pub approvals: Vec<ApprovalView>,
     pub approvals_needed: u32,
+    /// Who refused it, and why.
+    #[serde(default)]
+    pub refused: Option<ApprovalView>,
     /// Nobody need approve it although somebody would have to: who asked broke the glass.
     #[serde(default)]
     pub waived: bool,

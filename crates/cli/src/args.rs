@@ -74,6 +74,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print stacks as files that can be applied
     Export(ExportArgs),
+    /// Secrets and settings of a stack that the vault keeps, also when the stack is gone
+    Secrets(SecretsArgs),
     /// How everything stands
     Status(StatusArgs),
     /// Look for what would be in the way of a restore on this host, and how to mend it
@@ -217,6 +219,30 @@ pub struct DiffArgs {
 pub struct ExportArgs {
     /// Only this stack
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SecretsArgs {
+    /// By this name they are found
+    pub stack: String,
+    #[command(subcommand)]
+    pub command: Option<SecretsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// What there is, and where it was read
+    List,
+    /// Write one into a file that only its owner reads
+    Get(SecretGetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SecretGetArgs {
+    pub name: String,
+    /// The new file; without it, on standard output: on a terminal only after asking twice
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk, InstanceView, LogLine,
-    LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
-    RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView,
-    TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk,
+    InstanceView, LogLine, LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SecretAnswer, SecretsView, SessionView, SourceView,
+    SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -192,6 +192,14 @@ impl Client {
 
     pub async fn operation_plan(&self, operation: &str) -> Answer<RestorePlan> {
         self.get(&["operations", operation, "plan"]).await
+    }
+
+    pub async fn secrets(&self, stack: &str) -> Answer<SecretsView> {
+        self.get(&["stacks", stack, "secrets"]).await
+    }
+
+    pub async fn read_secret(&self, stack: &str, name: &str) -> Answer<SecretAnswer> {
+        self.post(&["stacks", stack, "secrets", name, "read"], &()).await
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

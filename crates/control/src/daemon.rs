@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::instances::{self, Turns};
+use crate::kept;
 use crate::metrics::Requests;
 use crate::open::{VaultAsk, open_vault};
 use crate::operation::{self, Running};
@@ -112,7 +113,9 @@ async fn take_up(daemon: Daemon) {
     let keeping = tokio::spawn(instances::watch::watch(daemon.clone()));
     let timing = tokio::spawn(timetable::keep_time(daemon.clone()));
     let expiring = tokio::spawn(approvals::keep_time(daemon.clone()));
+    let keeping_secrets = tokio::spawn(kept::keep(daemon.clone()));
     daemon.worker().work().await;
+    keeping_secrets.abort();
     keeping.abort();
     timing.abort();
     expiring.abort();

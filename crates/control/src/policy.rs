@@ -16,6 +16,7 @@ pub(crate) mod file;
 pub(crate) mod invalid;
 pub(crate) mod keep;
 pub(crate) mod outside;
+pub(crate) mod restored;
 pub(crate) mod retain;
 pub(crate) mod schedule;
 mod url;
@@ -25,6 +26,7 @@ pub(crate) mod zone;
 
 pub(crate) use keep::Keep;
 pub(crate) use outside::Outside;
+pub(crate) use restored::Restored;
 pub(crate) use schedule::{Due, Schedule};
 pub(crate) use url::SourceUrl;
 pub(crate) use window::MaintenanceWindow;
@@ -37,6 +39,8 @@ pub(crate) struct Stack {
     pub(crate) sources: Vec<StackSource>,
     pub(crate) policy: Policy,
     pub(crate) outside: Outside,
+    /// What it was restored from, when it was.
+    pub(crate) restored: Option<Restored>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +173,8 @@ impl Default for Policy {
 impl Stack {
     /// Of a source that nobody put into one.
     pub(crate) fn none() -> Stack {
-        Stack { name: String::new(), sources: Vec::new(), policy: Policy::default(), outside: Outside::default() }
+        let (policy, outside) = (Policy::default(), Outside::default());
+        Stack { name: String::new(), sources: Vec::new(), policy, outside, restored: None }
     }
 }
 

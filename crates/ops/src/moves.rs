@@ -146,7 +146,11 @@ impl Run {
         match (self.state.status, event) {
             (Planned, Event::Submitted { .. }) => self.submit(at),
             (AwaitingApproval, Event::Approved { by, why }) => self.approve(at, by, why)?,
-            (Planned | AwaitingApproval, Event::Refused { .. } | Event::Expired | Event::CancelAsked { .. }) => {
+            (Planned | AwaitingApproval, Event::Refused { by, why }) => {
+                self.state.refusal = Some(Approval { by: by.clone(), why: why.clone(), at });
+                self.end(at, Status::Cancelled);
+            }
+            (Planned | AwaitingApproval, Event::Expired | Event::CancelAsked { .. }) => {
                 self.end(at, Status::Cancelled);
             }
             (Waiting | Running | Retrying, Event::PauseAsked { .. }) => self.pause(),

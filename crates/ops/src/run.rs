@@ -239,6 +239,9 @@ pub struct State {
     pub wish: Option<Wish>,
     pub wait_until: Option<Timestamp>,
     pub approvals: Vec<Approval>,
+    /// Who did not approve it.
+    #[serde(default)]
+    pub refusal: Option<Approval>,
     /// The last one, until a step succeeds after it.
     pub failure: Option<Failure>,
     pub began: Option<Timestamp>,
@@ -265,6 +268,7 @@ impl Run {
             wish: None,
             wait_until: None,
             approvals: Vec::new(),
+            refusal: None,
             failure: None,
             began: None,
             ended: None,

@@ -45,6 +45,10 @@ pub fn one(operation: &Operation, view: &View) -> String {
     for approval in &operation.approvals {
         row("approved", format!("by {} {}", approval.by, view.ago(approval.at)));
     }
+    if let Some(refused) = &operation.refused {
+        let why = if refused.why.is_empty() { String::new() } else { format!(": {}", refused.why) };
+        row("refused", format!("by {} {}{why}", refused.by, view.ago(refused.at)));
+    }
     if operation.waived {
         row("approved", "by NOBODY, although somebody would have had to: the glass was broken".to_owned());
     }

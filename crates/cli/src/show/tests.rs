@@ -255,6 +255,7 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         next_try: None,
         approvals: vec![],
         approvals_needed: 0,
+        refused: None,
         waived: false,
         started,
         ended: None,

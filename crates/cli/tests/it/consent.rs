@@ -104,10 +104,15 @@ fn what_is_refused_is_over_and_says_why() {
     let lead = Approver::new(&shop, "lead");
     apply_with(&shop, ONE_MUST_AGREE);
     let (time, _) = shop.moment();
+    shop.spoil();
     shop.house.refused(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
     let id = newest(&shop.house)["id"].as_str().unwrap().to_owned();
-    assert!(lead.says(&id, "refuse", "not on a Friday").starts_with("HTTP/1.1 200"));
-    becomes(&shop, &id, "cancelled");
+    let token = shop.house.path("token");
+    std::fs::write(&token, &lead.token).unwrap();
+    let said = ["--token", &format!("file:{}", token.display()), "refuse", &id, "--why", "not on a Friday"];
+    shop.house.ok(&said);
+    let refused = becomes(&shop, &id, "cancelled")["refused"].clone();
+    assert_eq!((&refused["by"], &refused["why"]), (&json!("lead"), &json!("not on a Friday")));
     assert!(lead.says(&id, "approve", "after all").contains("RK-3042"));
     assert!(shop.said().is_empty());
 }
@@ -156,6 +161,7 @@ fn the_policy_may_leave_the_snapshot_out() {
     let shop = Shop::new();
     apply_with(&shop, "[policy]\nsafety_snapshot = false\n");
     let (time, _) = shop.moment();
+    shop.spoil();
     let backups = shop.house.backups();
     let report = shop.house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
     assert_eq!(report["no_snapshot"], "the policy says so", "{report:#}");
@@ -219,4 +225,39 @@ fn what_was_planned_and_is_not_so_any_more_fails_before_anything_is_touched() {
     assert!(shop.said().is_empty());
     assert_ne!(shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'").trim(), "0");
     shop.serves();
+}
+
+#[test]
+fn what_a_stack_was_restored_from_is_remembered_and_its_file_cannot_change_it() {
+    let shop = Shop::new();
+    let house = &shop.house;
+    let export = || house.ok(&["export", "shop"])[0]["file"].as_str().unwrap().to_owned();
+    let apply = |text: String| {
+        let path = house.path("other.toml");
+        std::fs::write(&path, text).unwrap();
+        house.run(&["apply", crate::house::text(&path)])
+    };
+    let before = export();
+    let (code, refused) = apply(format!("{before}[restored]\noperation = \"0123456789ab\"\n"));
+    assert_eq!((code, refused["code"].as_str()), (2, Some("RK-3017")), "it was never restored: {refused:#}");
+    let (time, _) = shop.moment();
+    shop.spoil();
+    let report = house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
+    let after = export();
+    let operation = report["operation"].as_str().unwrap();
+    for said in [operation, report["backup"].as_str().unwrap(), &time] {
+        assert!(after.contains(said), "{said} is not in {after}");
+    }
+    // Without a word of it, or as it was exported: neither replayed nor undone, and remembered as before.
+    for same in [before.clone(), after.clone()] {
+        let (code, applied) = apply(same);
+        assert_eq!((code, applied["changes"].as_array().map(Vec::len)), (0, Some(0)), "{applied:#}");
+        assert_eq!(export(), after);
+    }
+    assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'").trim(), "0");
+    let (code, refused) = apply(after.replace(&time, "2020-01-01T00:00:00Z"));
+    assert_eq!((code, refused["code"].as_str()), (2, Some("RK-3017")), "{refused:#}");
+    assert!(refused["message"].as_str().unwrap().contains("restored.moment"), "{refused:#}");
+    assert_eq!(export(), after);
+    assert!(report["not_covered"].to_string().contains("names no [[secret]]"), "{report:#}");
 }

@@ -10,6 +10,7 @@ mod gaps;
 mod house;
 
 mod interrupted;
+mod kept;
 mod laws;
 mod lost_host;
 mod objects;

@@ -59,10 +59,17 @@ impl Hub {
         let (url, app) = (self.house.server.socket_url("postgres"), self.house.path("app").display().to_string());
         let hook = |name: &str, when: &str| {
             let script = format!("echo {name} >> {}", self.house.path("said").display());
-            format!("[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n")
+            format!(
+                "[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n"
+            )
         };
         let server = &self.house.server;
-        let psql = format!("{}/psql -h {} -p {} -U postgres -d sales", server.bin_dir().display(), server.socket_dir().display(), server.port());
+        let psql = format!(
+            "{}/psql -h {} -p {} -U postgres -d sales",
+            server.bin_dir().display(),
+            server.socket_dir().display(),
+            server.port()
+        );
         let looks = format!("{psql} -XAtqc 'SELECT count(*) FROM orders'");
         let file = format!(
             "[stack]\nname = \"hub\"\n[[source]]\nname = \"shop\"\nurl = {url:?}\n\
@@ -138,7 +145,10 @@ fn a_database_takes_the_live_ones_place_and_the_others_are_not_touched() {
     assert_eq!(hub.databases(), ["sales", kept]);
     assert_eq!(hub.sql("postgres", &format!("SELECT datconnlimit FROM pg_database WHERE datname = '{kept}'")), "0");
     let runbook = &report["runbook"];
-    assert!(runbook["snapshot"].is_string() && runbook["markdown"].as_str().unwrap().contains("| exchange |"), "{report:#}");
+    assert!(
+        runbook["snapshot"].is_string() && runbook["markdown"].as_str().unwrap().contains("| exchange |"),
+        "{report:#}"
+    );
     let told = house.ok(&["report", runbook["operation"].as_str().unwrap()]);
     assert_eq!(told["retired"], kept, "{told:#}");
     assert_eq!(house.ok(&["clones"]), Value::Array(vec![]));
@@ -167,7 +177,10 @@ fn a_table_takes_the_live_ones_place_and_comes_back() {
     let schemas = hub.sql("sales", "SELECT nspname FROM pg_namespace WHERE nspname ~ '_before_|restored' ORDER BY 1");
     let schemas: Vec<&str> = schemas.lines().collect();
     assert_eq!(schemas.len(), 2, "{schemas:?}");
-    assert!(schemas.contains(&kept.as_str()) && schemas.iter().any(|name| name.contains("_before_undone_")), "{schemas:?}");
+    assert!(
+        schemas.contains(&kept.as_str()) && schemas.iter().any(|name| name.contains("_before_undone_")),
+        "{schemas:?}"
+    );
 }
 
 fn cancelled_at(hub: &Hub, before: &Value, step: &str) {
@@ -291,7 +304,7 @@ fn all_that_is_in_the_way_of_a_table_is_said_before_anything_is_touched() {
     hub.spoilt("good");
     let (code, refused) = hub.house.run(&words("good", &["--table", "public.orders"]));
     assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3052")), "{refused:#}");
-    assert!(refused["message"].as_str().unwrap().contains("view seen"), "{refused:#}");
+    assert!(refused["message"].as_str().unwrap().contains("view public.seen"), "{refused:#}");
     let (_, refused) = hub.house.run(&["restore", "shop", "--to", "latest", "--database", "none", "--swap", "--yes"]);
     assert_eq!(refused["code"], "RK-3052", "{refused:#}");
     assert!(hub.said().is_empty());

@@ -4,8 +4,8 @@ use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
     CheckAsk, CloneAsk, ConsentAsk, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
     LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk,
-    StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SecretAnswer, SecretsView, SessionView,
+    SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -118,6 +118,16 @@ fn stacks() -> Vec<Route> {
             .slow()
             .to(stacks::apply),
         get("/stacks/{name}", viewer(Of::Stack), "One stack").gives::<StackView>().to(stacks::show),
+        get(
+            "/stacks/{name}/secrets",
+            ADMIN,
+            "Which secrets and settings of a stack the vault keeps, also when it is gone",
+        )
+        .gives::<SecretsView>()
+        .to(stacks::secrets),
+        post("/stacks/{name}/secrets/{secret}/read", ADMIN, "What one of them is")
+            .gives::<SecretAnswer>()
+            .to(stacks::secret),
     ]
 }
 

@@ -66,11 +66,8 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
         steps: (0..run.plan().steps.len()).map(|at| step(run, at)).collect(),
         retryable: state.failure.as_ref().is_some_and(|failure| failure.retryable),
         next_try: state.wait_until.filter(|until| *until > now),
-        approvals: state
-            .approvals
-            .iter()
-            .map(|approval| ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at })
-            .collect(),
+        approvals: state.approvals.iter().map(said).collect(),
+        refused: state.refusal.as_ref().map(said),
         approvals_needed: run.plan().approvals,
         waived: run.plan().waived,
         started: state.began.unwrap_or(head.created),
@@ -78,6 +75,10 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
         error: state.failure.as_ref().map(error_of).or_else(|| catalog_trouble(daemon, run)),
         result: (state.status == Status::Succeeded).then(|| result(run)).flatten(),
     }
+}
+
+fn said(approval: &ops::Approval) -> ApprovalView {
+    ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at }
 }
 
 /// While the catalog fails nothing goes on, and nothing could say so in it.

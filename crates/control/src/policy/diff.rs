@@ -121,7 +121,9 @@ fn of_outside(outside: &Outside) -> Vec<Place> {
     let services = outside.services.iter().map(|one| item("service", &one.name, one));
     let hooks = outside.hooks.iter().map(|one| item("hook", &one.name, one));
     let health = outside.health.iter().map(|one| item("health", &one.name, one));
-    services.chain(hooks).chain(health).collect()
+    let secrets = outside.secrets.iter().map(|one| item("secret", &one.name, one));
+    let files = outside.files.iter().map(|one| item("file", &one.name, one));
+    services.chain(hooks).chain(health).chain(secrets).chain(files).collect()
 }
 
 fn item(what: &str, name: &str, item: &impl serde::Serialize) -> Place {

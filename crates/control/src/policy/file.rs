@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::invalid::Invalid;
 use super::{
-    Allowance, Approvals, BackupRule, DrillRule, Entitlements, LogRule, Objectives, Policy, Schedule, Stack,
+    Allowance, Approvals, BackupRule, DrillRule, Entitlements, LogRule, Objectives, Policy, Restored, Schedule, Stack,
     StackSource, Zone, duration,
 };
 
@@ -49,8 +49,9 @@ fn read_stack(table: Table, found: &mut Vec<Finding>) -> Option<Stack> {
     let policy = file.section("policy", found).map(|policy| read_policy(policy, found)).unwrap_or_default();
     let sources: Vec<StackSource> = sources.into_iter().flatten().collect();
     let outside = outside::read(&mut file, &sources, found);
+    let restored = file.section("restored", found).and_then(|part| read_restored(part, found));
     file.end(found);
-    Some(Stack { name: name?, sources, policy, outside })
+    Some(Stack { name: name?, sources, policy, outside, restored })
 }
 
 fn read_source(mut section: Section, found: &mut Vec<Finding>) -> Option<StackSource> {
@@ -58,6 +59,17 @@ fn read_source(mut section: Section, found: &mut Vec<Finding>) -> Option<StackSo
     let url = section.required("url", found, parsed);
     section.end(found);
     Some(StackSource { name: name?, url: url? })
+}
+
+fn read_restored(mut section: Section, found: &mut Vec<Finding>) -> Option<Restored> {
+    let operation = section.required("operation", found, text);
+    let (from, moment) = (section.optional("from", found, text), section.optional("moment", found, text));
+    let at = section.optional("at", found, |value| {
+        let time = text(value)?;
+        time.parse().map_err(|_| Invalid::new(format!("{time:?} is not a time such as 2026-11-22T08:00:00Z")))
+    });
+    section.end(found);
+    Some(Restored { operation: operation?, from, moment, at })
 }
 
 fn read_policy(mut section: Section, found: &mut Vec<Finding>) -> Policy {

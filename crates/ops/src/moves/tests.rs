@@ -276,6 +276,7 @@ fn approved_by_as_many_as_it_takes_and_never_by_the_asker() {
     let mut refused = run.clone();
     ok(&mut refused, Event::Refused { by: "eve".into(), why: "not now".into() });
     assert_eq!(refused.state.status, Status::Cancelled);
+    assert_eq!(refused.state.refusal.map(|refusal| refusal.why), Some("not now".to_owned()));
     ok(&mut run, approved("eve"));
     assert_eq!(run.next(at(0)), Next::Act { step: 0 });
 }

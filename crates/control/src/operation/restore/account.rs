@@ -16,7 +16,7 @@ use super::swap::Swap;
 use crate::error::Result;
 use crate::operation::{At, Part};
 use crate::report::list;
-use crate::views;
+use crate::{kept, restored, views};
 
 #[derive(Debug)]
 pub(super) struct Account;
@@ -25,6 +25,7 @@ pub(super) struct Account;
 impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
         let report = account(at)?;
+        restored::note(at, &report.backup, &report.asked).await?;
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report).await?;
         views::to_json(&report)
     }
@@ -73,6 +74,7 @@ fn account(at: &At) -> Result<RunbookReport> {
         not_covered: texts(&beside["not_covered"])
             .into_iter()
             .filter(|note| !note.contains("listen_addresses"))
+            .chain(kept::not_covered(&swap.outside))
             .collect(),
         follow_ups: Vec::new(),
         markdown: String::new(),

@@ -23,7 +23,7 @@ use crate::operation::{At, Part, input};
 use crate::policy::Outside;
 use crate::policy::outside::Service;
 use crate::source::Source;
-use crate::views;
+use crate::{kept, views};
 
 /// Left free beside what the restore takes.
 const ROOM_TO_SPARE_BYTES: u64 = 256 << 20;
@@ -112,8 +112,23 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     }
     look_at_server(&mut seen, source, swap);
     look_at_outside(&mut seen, daemon, &swap.outside).await;
+    look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
     look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
     seen
+}
+
+/// What the stack's programs need beside its databases: that it is there today, and in the vault.
+pub(super) async fn look_at_kept(seen: &mut Seen, daemon: &Daemon, stack: &str, outside: &Outside) {
+    for what in kept::troubles(daemon, stack, outside).await {
+        seen.note(
+            "warns",
+            format!("secrets and settings: {what}"),
+            format!("rekindle secrets {stack} lists what is kept"),
+        );
+    }
+    if let Some(what) = kept::not_covered(outside) {
+        seen.note("warns", format!("not covered: {what}"), "add them to the stack's file: docs/secrets.md");
+    }
 }
 
 /// What is done without.

@@ -1,4 +1,4 @@
-//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`. A table is a few keys of ours, and those of the driver that it
+//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[secret]]`, `[[file]]`. A table is a few keys of ours, and those of the driver that it
 //! names; what neither knows is a finding.
 
 use serde::Serialize;
@@ -9,12 +9,16 @@ use super::section::{Finding, Section};
 use super::{name, refuse_twice};
 use crate::policy::StackSource;
 use crate::policy::invalid::Invalid;
-use crate::policy::outside::{Health, Hook, Outside, Service};
+use crate::policy::outside::{Health, Hook, KeptFile, KeptSecret, Outside, Service};
 
 pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Outside {
     let services: Vec<Service> = items(file, "service", found, |one: &Service| one.spec.wrong());
     let hooks: Vec<Hook> = items(file, "hook", found, |one: &Hook| one.spec.wrong());
     let health: Vec<Health> = items(file, "health", found, |one: &Health| one.spec.wrong());
+    let secrets: Vec<KeptSecret> = items(file, "secret", found, |_| None);
+    let files: Vec<KeptFile> = items(file, "file", found, KeptFile::wrong);
+    let kept = secrets.iter().map(|one| &one.name).chain(files.iter().map(|one| &one.name));
+    refuse_twice("secret and file", kept.map(|name| Some(name.as_str())), found);
     refuse_twice("service", services.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("hook", hooks.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("health", health.iter().map(|one| Some(one.name.as_str())), found);
@@ -27,7 +31,7 @@ pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<
         };
         found.push(Finding::new(&format!("service[{at}].server_of"), wrong));
     }
-    Outside { services, hooks, health }
+    Outside { services, hooks, health, secrets, files }
 }
 
 fn first_of(services: &[Service], source: &str) -> Option<usize> {

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::operation::restore::account::{approvals, markdown, name, steps, unserved};
 use crate::operation::restore::source_of;
 use crate::operation::{At, Part};
-use crate::views;
+use crate::{kept, restored, views};
 
 #[derive(Debug)]
 pub(super) struct Account;
@@ -22,6 +22,9 @@ pub(super) struct Account;
 impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
         let report = account(at)?;
+        if let Some(runbook) = &report.runbook {
+            restored::note(at, &runbook.backup, &runbook.asked).await?;
+        }
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report.runbook).await?;
         views::to_json(&report)
     }
@@ -63,7 +66,7 @@ fn account(at: &At) -> Result<ExtractReport> {
         retired: exchanged.kept_as.clone(),
         unserved_seconds: unserved(run, "exchange"),
         steps: steps(run, at.work.step, ended),
-        not_covered: not_covered(&restored, &exchanged),
+        not_covered: not_covered(&restored, &exchanged).into_iter().chain(kept::not_covered(&object.outside)).collect(),
         follow_ups: follow_ups(&object, &exchanged),
         markdown: String::new(),
     };
