@@ -1,6 +1,7 @@
 //! `rekindle secrets`: what the vault keeps of a stack beside its databases. What is in it goes into a file, and onto a terminal only when
 //! a person says so twice.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -25,7 +26,15 @@ pub async fn run(args: &SecretsArgs, around: &Surroundings) -> Outcome {
         }
         Some(SecretsCommand::Get(wanted)) => {
             refuse_to_show(wanted, around)?;
-            give(&client.read_secret(&args.stack, &wanted.name).await?, wanted, around)?;
+            // Where it cannot be written it is not asked for.
+            let file = wanted.out.as_deref().map(create).transpose()?;
+            match client.read_secret(&args.stack, &wanted.name).await {
+                Ok(found) => give(&found, wanted, file, around)?,
+                Err(failure) => {
+                    wanted.out.as_ref().map(std::fs::remove_file);
+                    return Err(failure);
+                }
+            }
         }
     }
     Ok(WELL)
@@ -40,18 +49,21 @@ fn refuse_to_show(wanted: &SecretGetArgs, around: &Surroundings) -> Result<(), F
     agree(around, "it stays in what the terminal remembers", false, false)
 }
 
-fn give(found: &SecretAnswer, wanted: &SecretGetArgs, around: &Surroundings) -> Result<(), Failure> {
+fn create(path: &Path) -> Result<File, Failure> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(|error| Failure::file("write", path, error))
+}
+
+fn give(found: &SecretAnswer, wanted: &SecretGetArgs, file: Option<File>, around: &Surroundings) -> Result<(), Failure> {
     let content = bytes(&found.content.0)?;
-    let Some(out) = &wanted.out else {
-        return std::io::stdout()
-            .write_all(&content)
-            .map_err(|e| Failure::file("write", Path::new("standard output"), e));
+    let (Some(mut file), Some(path)) = (file, &wanted.out) else {
+        let written = std::io::stdout().write_all(&content);
+        return written.map_err(|error| Failure::file("write", Path::new("standard output"), error));
     };
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(out);
-    let written = file.and_then(|mut file| file.write_all(&content).and_then(|()| file.sync_all()));
-    written.map_err(|error| Failure::file("write", out, error))?;
+    let written = file.write_all(&content).and_then(|()| file.sync_all());
+    written.map_err(|error| Failure::file("write", path, error))?;
     if !around.global.json {
-        note(&format!("{} is in {}, which only its owner reads", found.name, out.display()));
+        note(&format!("{} is in {}, which only its owner reads", found.name, path.display()));
     }
     Ok(())
 }
