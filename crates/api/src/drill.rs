@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{MomentAsk, StepSeconds};
+use crate::{ConsentAsk, MomentAsk, RunbookReport, StepSeconds};
 
 /// `POST /api/v1/sources/{name}/drills`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,8 +74,13 @@ pub struct ExtractAsk {
     /// Then puts it in the place of the live one, which is kept.
     #[serde(default)]
     pub swap: bool,
+    /// With `swap`: the stack's services are not stopped; their sessions in it are ended all the same.
+    #[serde(default)]
+    pub keep_serving: bool,
     #[serde(default)]
     pub owner: Option<String>,
+    #[serde(flatten)]
+    pub consent: ConsentAsk,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,10 +103,16 @@ pub struct ExtractReport {
     pub bytes: u64,
     pub roles_created: Vec<String>,
     pub harmless: Vec<String>,
+    /// What is not as it was, although no row is missing for it.
+    #[serde(default)]
+    pub attention: Vec<String>,
     pub left_out: Vec<String>,
     /// Under which name the live one is kept, when it was swapped.
     pub kept_as: Option<String>,
     /// What only the old one has, as statements.
     pub not_there: Vec<String>,
     pub durations: Vec<StepSeconds>,
+    /// The whole account, when it was put in the place of the live one.
+    #[serde(default)]
+    pub runbook: Option<RunbookReport>,
 }

@@ -30,14 +30,14 @@ pub use people::{
     UserAsk, UserView,
 };
 pub use restore::{
-    MomentAsk, PlannedStep, PointedView, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView,
+    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, PointedView, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView,
     RunbookReport, RunbookStep, StepSeconds, TargetAsk,
 };
 pub use source::{
     BackupAsk, BackupView, ConditionView, ConsumerView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk,
     ProtectAnswer, ProtectAsk, SourceView, TimelineView, WindowView,
 };
-pub use stack::{ApplyAnswer, ApplyAsk, StackView};
+pub use stack::{ApplyAnswer, ApplyAsk, KeptView, SecretAnswer, SecretsView, StackView};
 
 /// Every error, in one shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

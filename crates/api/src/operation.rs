@@ -36,6 +36,8 @@ pub enum OperationStatus {
     /// Shown, not yet asked for.
     Planned,
     AwaitingApproval,
+    /// Its time has not come; `next_try` says when that is.
+    Waiting,
     Running,
     /// Waits before the next try of a step.
     Retrying,
@@ -119,10 +121,16 @@ pub struct Operation {
     pub steps: Vec<StepView>,
     /// Whether trying the last failure again may help.
     pub retryable: bool,
-    /// When it is tried again by itself.
+    /// When it is tried again by itself, or begins.
     pub next_try: Option<Timestamp>,
     pub approvals: Vec<ApprovalView>,
     pub approvals_needed: u32,
+    /// Who refused it, and why.
+    #[serde(default)]
+    pub refused: Option<ApprovalView>,
+    /// Nobody need approve it although somebody would have to: who asked broke the glass.
+    #[serde(default)]
+    pub waived: bool,
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
     /// The last failure, until a step succeeds after it.

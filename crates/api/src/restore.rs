@@ -82,6 +82,32 @@ pub struct RestoreAsk {
     /// Bytes a second that are fetched behind; 0 is no limit.
     #[serde(default)]
     pub limit: u64,
+    #[serde(flatten)]
+    pub consent: ConsentAsk,
+}
+
+/// What is asked of a restore beside the moment: when it begins, and what is done without. The phrases are typed out in full; any others
+/// are refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsentAsk {
+    /// At once when not said.
+    #[serde(default)]
+    pub at: Option<BeginAsk>,
+    /// `restore NAME without approval`: nobody else need agree. It is recorded, and raised as an alarm.
+    #[serde(default)]
+    pub break_glass: Option<String>,
+    /// `restore NAME without a snapshot`: the present state is not backed up before.
+    #[serde(default)]
+    pub no_snapshot: Option<String>,
+}
+
+/// When something that was asked for begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BeginAsk {
+    /// When a maintenance window of the stack's policy is open.
+    NextWindow,
+    Time(Timestamp),
 }
 
 impl RestoreAsk {
@@ -100,6 +126,7 @@ impl RestoreAsk {
             open: false,
             copy: false,
             limit: 0,
+            consent: ConsentAsk::default(),
         }
     }
 }
@@ -149,6 +176,12 @@ pub struct RestorePlan {
     /// People who must approve.
     #[serde(default)]
     pub approvals: u32,
+    /// Nobody need approve it although somebody would have to: who asks broke the glass.
+    #[serde(default)]
+    pub waived: bool,
+    /// When it begins, where that is not at once.
+    #[serde(default)]
+    pub begins: Option<Timestamp>,
 }
 
 /// A step of a plan.
@@ -171,6 +204,9 @@ pub struct RunbookReport {
     pub asked_by: String,
     pub why: String,
     pub approvals: Vec<ApprovalView>,
+    /// Nobody approved it although somebody would have to: who asked broke the glass.
+    #[serde(default)]
+    pub waived: bool,
     pub began: Timestamp,
     pub ended: Timestamp,
     pub asked: String,
@@ -180,8 +216,11 @@ pub struct RunbookReport {
     pub commits_lost: u64,
     pub backup: String,
     pub findings: Vec<String>,
-    /// The backup of the state before; nothing where the server did not answer any more.
+    /// The backup of the state before; nothing where the server did not answer any more, or none was wanted.
     pub snapshot: Option<String>,
+    /// Why none was wanted.
+    #[serde(default)]
+    pub no_snapshot: Option<String>,
     /// Where the old cluster is kept.
     pub retired: String,
     /// From the first service that was stopped to the first answer of the new cluster.

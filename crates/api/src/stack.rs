@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ProtectAnswer;
+use crate::{Password, ProtectAnswer};
 
 /// `PUT /api/v1/stacks`: the file's text. `dry_run` only says what would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +25,33 @@ pub struct ApplyAnswer {
     /// Protected until now, and not in the file any more: they stay protected.
     pub left_out: Vec<String>,
     pub applied: bool,
+}
+
+/// `GET /api/v1/stacks/{name}/secrets`: the newest copy in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretsView {
+    pub stack: String,
+    pub sealed: Timestamp,
+    pub items: Vec<KeptView>,
+}
+
+/// A secret or a file of settings that is kept, without what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptView {
+    pub name: String,
+    /// Where it was read.
+    pub from: String,
+    pub is_secret: bool,
+    pub bytes: u64,
+}
+
+/// `POST /api/v1/stacks/{name}/secrets/{secret}/read`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretAnswer {
+    pub name: String,
+    pub sealed: Timestamp,
+    /// Its bytes as lower-case hexadecimal digits.
+    pub content: Password,
 }
 
 /// `GET /api/v1/stacks/{name}`

@@ -15,9 +15,9 @@ pub use alerts::{AlertCommand, AlertsArgs, AlertsCommand, AlertsListArgs};
 pub use instance::{
     CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
 };
-pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
+pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs, RollbackArgs};
 pub use people::{AuditArgs, AuditCommand, AuditListArgs, TokenAddArgs, TokensCommand, UserAddArgs, UsersCommand};
-pub use restore::{ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
+pub use restore::{ConsentArgs, ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};
 
 /// Backs up PostgreSQL continuously and restores any moment, page by page.
@@ -74,6 +74,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print stacks as files that can be applied
     Export(ExportArgs),
+    /// Secrets and settings of a stack that the vault keeps, also when the stack is gone
+    Secrets(SecretsArgs),
     /// How everything stands
     Status(StatusArgs),
     /// Look for what would be in the way of a restore on this host, and how to mend it
@@ -99,7 +101,7 @@ pub enum Command {
     /// Remove what a restore replaced, for good
     Retire(OpChangeArgs),
     /// Bring back what a restore replaced; what was written since is kept aside
-    Rollback(OpChangeArgs),
+    Rollback(RollbackArgs),
     /// Open a moment as a writable server of its own, in seconds; and what becomes of such clones
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Clone(CloneArgs),
@@ -219,6 +221,30 @@ pub struct DiffArgs {
 pub struct ExportArgs {
     /// Only this stack
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SecretsArgs {
+    /// By this name they are found
+    pub stack: String,
+    #[command(subcommand)]
+    pub command: Option<SecretsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// What there is, and where it was read
+    List,
+    /// Write one into a file that only its owner reads
+    Get(SecretGetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SecretGetArgs {
+    pub name: String,
+    /// The new file; without it, on standard output: on a terminal only after asking twice
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

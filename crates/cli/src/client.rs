@@ -4,10 +4,10 @@ use std::path::Path;
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsumerView, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk,
+    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk,
     InstanceView, LogLine, LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk, StackView,
-    Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SecretAnswer, SecretsView, SessionView, SourceView,
+    SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -130,6 +130,10 @@ impl Client {
         self.post(&["sources", name, "extracts"], ask).await
     }
 
+    pub async fn extract_plan(&self, name: &str, ask: &ExtractAsk) -> Answer<RestorePlan> {
+        self.post(&["sources", name, "extracts", "plan"], ask).await
+    }
+
     pub async fn instances(&self) -> Answer<Vec<InstanceView>> {
         self.get(&["instances"]).await
     }
@@ -182,12 +186,24 @@ impl Client {
         self.forget(Method::POST, &["operations", operation, "retire"], None::<&()>).await
     }
 
-    pub async fn rollback(&self, operation: &str) -> Answer<Operation> {
-        self.post(&["operations", operation, "rollback"], &()).await
+    pub async fn rollback(&self, operation: &str, ask: &ConsentAsk) -> Answer<Operation> {
+        self.post(&["operations", operation, "rollback"], ask).await
     }
 
-    pub async fn rollback_plan(&self, operation: &str) -> Answer<RestorePlan> {
-        self.post(&["operations", operation, "rollback", "plan"], &()).await
+    pub async fn rollback_plan(&self, operation: &str, ask: &ConsentAsk) -> Answer<RestorePlan> {
+        self.post(&["operations", operation, "rollback", "plan"], ask).await
+    }
+
+    pub async fn operation_plan(&self, operation: &str) -> Answer<RestorePlan> {
+        self.get(&["operations", operation, "plan"]).await
+    }
+
+    pub async fn secrets(&self, stack: &str) -> Answer<SecretsView> {
+        self.get(&["stacks", stack, "secrets"]).await
+    }
+
+    pub async fn read_secret(&self, stack: &str, name: &str) -> Answer<SecretAnswer> {
+        self.post(&["stacks", stack, "secrets", name, "read"], &()).await
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod clone;
 mod completions;
+mod consent;
 mod consumers;
 mod detach;
 mod doctor;
@@ -24,6 +25,7 @@ mod protect;
 mod recover;
 mod recover_catalog;
 mod restore;
+mod secrets;
 mod serve;
 mod status;
 mod swap;
@@ -98,6 +100,7 @@ async fn dispatch(command: Command, around: &Surroundings) -> Outcome {
         Command::Users(command) => users::run(&command, around).await,
         Command::Tokens(command) => tokens::run(&command, around).await,
         Command::Audit(args) => audit::run(&args, around).await,
+        Command::Secrets(args) => secrets::run(&args, around).await,
         Command::Check(args) => check::run(&args, around).await,
         Command::Expire(args) => expire::run(&args, around).await,
         Command::Pin(args) => pin::pin(&args, around).await,

@@ -42,6 +42,12 @@ pub fn agree(around: &Surroundings, what: &str, yes: bool, when_alone: bool) -> 
     }
 }
 
+/// A line that is typed out.
+pub fn typed(prompt: &str) -> Result<String, Failure> {
+    let _ = write!(std::io::stderr().lock(), "{prompt}");
+    first_line()
+}
+
 /// A passphrase, from the terminal without echo or from the first line of standard input. Asked twice when it is a new one.
 pub fn passphrase(around: &Surroundings, is_new: bool) -> Result<String, Failure> {
     let first = secret(around, "Passphrase: ")?;

@@ -27,6 +27,22 @@ pub fn parse(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
     resolve(text, civil(text, &local, &there)?, there.time_zone())
 }
 
+/// A moment to come: `02:57` is the next one, and `in 2 hours` counts from now.
+pub fn ahead(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
+    let text = text.trim();
+    let wrong = || not_understood(text);
+    if let Some(span) = text.strip_prefix("in ") {
+        let span: Span = span.parse().map_err(|_| wrong())?;
+        return Ok(now.checked_add(span).map_err(|_| wrong())?.timestamp());
+    }
+    let names_a_day = ["today ", "yesterday "].iter().any(|day| text.starts_with(day)) || text.ends_with(" ago");
+    match names_a_day {
+        true => parse(text, now),
+        // Its last time before tomorrow.
+        false => parse(text, &now.tomorrow().map_err(|_| wrong())?),
+    }
+}
+
 /// How long a span is in seconds, counted back from now: a month is the month that has just passed.
 pub fn span_seconds(text: &str, now: &Zoned) -> Result<u64, Failure> {
     let wrong = || {

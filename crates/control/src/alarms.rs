@@ -27,6 +27,7 @@ mod source;
 pub(crate) mod space;
 mod tell;
 mod view;
+mod waived;
 mod watch;
 
 pub(crate) use gather::{Disk, backups};
@@ -61,6 +62,8 @@ pub(crate) struct Memory {
     /// Sources that could not be started, and why.
     not_started: BTreeMap<String, String>,
     pub(crate) size: house::SizeMemory,
+    /// Of secrets and settings that stacks keep.
+    pub(crate) kept: crate::kept::Memory,
     /// When the last look was complete.
     pub(crate) looked: Option<Timestamp>,
 }

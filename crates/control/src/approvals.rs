@@ -52,7 +52,7 @@ async fn look(daemon: &Daemon) -> Result<()> {
             None => None,
         };
         let patience = stack.map_or_else(Default::default, |stack| stack.policy.approvals).expires_after;
-        if daemon.runs.now().await?.duration_since(run.head.created) < patience {
+        if daemon.runs.now().await?.duration_since(run.state.submitted.unwrap_or(run.head.created)) < patience {
             continue;
         }
         match daemon.runs.ask(&run.head.id, &Event::Expired).await {

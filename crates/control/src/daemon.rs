@@ -20,6 +20,7 @@ use crate::consumers;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::instances::{self, Turns};
+use crate::kept;
 use crate::metrics::Requests;
 use crate::open::{VaultAsk, open_vault};
 use crate::operation::{self, Running};
@@ -114,7 +115,9 @@ async fn take_up(daemon: Daemon) {
     let timing = tokio::spawn(timetable::keep_time(daemon.clone()));
     let expiring = tokio::spawn(approvals::keep_time(daemon.clone()));
     let looking = tokio::spawn(consumers::keep_looking(daemon.clone()));
+    let keeping_secrets = tokio::spawn(kept::keep(daemon.clone()));
     daemon.worker().work().await;
+    keeping_secrets.abort();
     keeping.abort();
     timing.abort();
     expiring.abort();

@@ -32,6 +32,9 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3050", Kind::Unavailable, "something outside, a service, an endpoint or a hook, could not be moved yet"),
     code("RK-3051", Kind::Refused, "something outside, a service, an endpoint or a hook, is not as it must be"),
     code("RK-3052", Kind::Refused, "the restore cannot be done as things are: nothing was touched"),
+    code("RK-3055", Kind::Refused, "what was planned or agreed to is not so any more: nothing was touched"),
+    code("RK-3056", Kind::Unavailable, "the time for it has not come"),
+    code("RK-3057", Kind::Input, "the phrase that must be typed out in full is another"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
@@ -109,6 +112,13 @@ pub enum Error {
     CatalogFails(String),
     #[error("it cannot be done as things are:\n  {}", .0.join("\n  "))]
     InTheWay(Vec<String>),
+    /// With the plan as it would be now.
+    #[error("the plan is not what it was:\n  {}", .what.join("\n  "))]
+    PlanChanged { what: Vec<String>, plan: Box<ops::Plan> },
+    #[error("its time has not come: it begins at {0}")]
+    NotYet(jiff::Timestamp),
+    #[error("the phrase is not right: it is {0:?}")]
+    Phrase(String),
     /// `passes` where the same may go well in a moment.
     #[error("{who}: {what}")]
     Driver { who: String, what: String, hint: Option<String>, passes: bool },
@@ -164,6 +174,9 @@ impl Error {
             Error::Elsewhere { .. } => "RK-3048",
             Error::CatalogAway(_) => "RK-3049",
             Error::InTheWay(_) => "RK-3052",
+            Error::PlanChanged { .. } => "RK-3055",
+            Error::NotYet(_) => "RK-3056",
+            Error::Phrase(_) => "RK-3057",
             Error::Driver { passes: true, .. } => "RK-3050",
             Error::Driver { .. } => "RK-3051",
             Error::Secret { .. } => "RK-3060",
@@ -228,11 +241,20 @@ impl Error {
             Error::Elsewhere { host, .. } => format!("it can be used when the daemon on {host} leads"),
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
             Error::Unknown { what: "retired cluster", .. } => "see `rekindle retired` for the operations".into(),
+            Error::Unknown { what: "secret", .. } => "`rekindle secrets STACK` lists their names".into(),
+            Error::Unknown { what: "stack with secrets", .. } => {
+                "its file names them: see [[secret]] and [[file]] in docs/secrets.md".into()
+            }
             Error::Unknown { what: "channel", .. } => {
                 "see [[alerts.channel]] in the configuration for the names".into()
             }
             Error::Unknown { what: "alarm", .. } => "see `rekindle alerts --all` for the numbers".into(),
             Error::InTheWay(_) => "nothing was touched; put it right and ask again".into(),
+            Error::PlanChanged { plan, .. } if plan.approvals > 0 => {
+                "it waits to be approved as it would be now: `rekindle ops plan ID` shows it".into()
+            }
+            Error::PlanChanged { .. } => "nothing was touched; ask again, and the new plan is shown first".into(),
+            Error::Phrase(_) => "type it out in full, in quotes".into(),
             Error::Driver { hint, .. } => return hint.clone(),
             Error::Secret { .. } => "the daemon reads it as its own user, and `env:` from its own environment".into(),
             Error::NotSignedIn => {

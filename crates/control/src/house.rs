@@ -50,7 +50,7 @@ impl House {
             place: None,
             asked_by: "test".to_owned(),
             why: String::new(),
-            plan: Plan { input: Value::Null, steps: Vec::new(), approvals: 0 },
+            plan: Plan { input: Value::Null, steps: Vec::new(), approvals: 0, waived: false },
             created,
         };
         self.daemon.runs.add(&head, None).await.unwrap();

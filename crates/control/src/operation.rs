@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ops::store::LISTED_MAX;
 use ops::{
-    Event, Failure, Filter, Found, Head, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store, Work,
+    Event, Failure, Filter, Found, Head, Instead, Kind, Outcome, Plan, Registry, Retry, Run, Step, StepPlan, Store,
+    Work,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +28,7 @@ use vault::backup::tree::Progress;
 use crate::config::LimitSettings;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::{approvals, views};
+use crate::{approvals, consent, views};
 
 pub(crate) mod backup;
 pub(crate) mod check;
@@ -170,17 +171,28 @@ impl Step for Adapted {
     }
 }
 
-/// No step says that nothing happened: what an error leaves is looked at.
+/// No step says that nothing happened: what an error leaves is looked at. Two say what becomes of the run instead.
 fn failure(work: &Work, error: &Error) -> Failure {
     let body = error.body();
-    work.line(ops::Level::Error, format!("{} ({})", body.told(), body.code));
+    let instead = match error {
+        Error::NotYet(until) => {
+            work.say(&body.message);
+            Some(Instead::Wait { until: *until })
+        }
+        Error::PlanChanged { plan, .. } => Some(Instead::Approve { plan: plan.clone() }),
+        _ => None,
+    };
+    if !matches!(instead, Some(Instead::Wait { .. })) {
+        work.line(ops::Level::Error, format!("{} ({})", body.told(), body.code));
+    }
     Failure {
-        outcome: Outcome::Unknown,
+        outcome: if instead.is_some() { Outcome::Clean } else { Outcome::Unknown },
         retryable: error.kind() == crate::Kind::Unavailable,
         code: body.code,
         message: body.message,
         hint: body.hint.unwrap_or_default(),
         causes: body.causes,
+        instead,
     }
 }
 
@@ -283,9 +295,15 @@ pub(crate) fn input(value: &impl Serialize) -> Result<Value> {
 
 /// Puts an operation into the catalog, from where it is done. Returns it as it stands then.
 pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Result<api::Operation> {
+    submit_with(daemon, wanted, by, false).await
+}
+
+/// With `waive` nobody need agree to it: who asks said so in so many words.
+pub(crate) async fn submit_with(daemon: &Daemon, wanted: Wanted<'_>, by: By, waive: bool) -> Result<api::Operation> {
     let kind = kind_name(wanted.kind);
     let lane = wanted.alone;
-    let approvals = approvals::needed(daemon, wanted.kind, wanted.source).await?;
+    let needed = approvals::needed(daemon, wanted.kind, wanted.source).await?;
+    let (waived, approvals) = if waive { (needed > 0, 0) } else { (false, needed) };
     let head = Head {
         id: vault::names::hex(&daemon.host.env.random::<6>()),
         kind: kind.to_owned(),
@@ -294,9 +312,12 @@ pub(crate) async fn submit(daemon: &Daemon, wanted: Wanted<'_>, by: By) -> Resul
         place: if is_local(wanted.kind) { daemon.place() } else { None },
         asked_by: by.name.clone(),
         why: by.why,
-        plan: Plan { input: wanted.input, steps: wanted.steps, approvals },
+        plan: Plan { input: wanted.input, steps: wanted.steps, approvals, waived },
         created: daemon.runs.now().await?,
     };
+    if waived {
+        consent::record(daemon, &head).await?;
+    }
     let added = daemon.runs.add(&head, by.key.as_deref()).await.map_err(|error| busy(error, kind, wanted.source))?;
     let run = match added.state.status {
         ops::Status::Planned => daemon.runs.ask(&added.head.id, &Event::Submitted { by: by.name }).await?,
@@ -340,6 +361,13 @@ pub(crate) async fn find(daemon: &Daemon, id: &str) -> Result<api::Operation> {
 pub(crate) async fn find_with_events(daemon: &Daemon, id: &str) -> Result<(api::Operation, u64)> {
     let run = run_of(daemon, id).await?;
     Ok((view(daemon, &run), run.state.events))
+}
+
+/// What is agreed to by who approves it.
+pub(crate) async fn plan(daemon: &Daemon, id: &str) -> Result<api::RestorePlan> {
+    let run = run_of(daemon, id).await?;
+    let what = format!("operation {id} has its steps and no other plan: `rekindle ops show {id}`");
+    restore::plan_of(&run).ok_or(Error::Ask(what))
 }
 
 /// Those that are not over and the newest of those that are, with how many events each has had.
@@ -421,7 +449,7 @@ pub(crate) async fn unfinished(daemon: &Daemon) -> Result<Vec<api::Operation>> {
 pub(crate) async fn log(daemon: &Daemon, id: &str, after: u64) -> Result<Vec<api::LogLine>> {
     const LINES: u32 = 1000;
     let run = run_of(daemon, id).await?;
-    let step = |step: usize| run.head.plan.steps.get(step).map_or(String::new(), |step| step.name.clone());
+    let step = |step: usize| run.plan().steps.get(step).map_or(String::new(), |step| step.name.clone());
     let line = |said: ops::store::Said| api::LogLine {
         n: said.n,
         at: said.at,

@@ -16,6 +16,7 @@ pub(crate) mod file;
 pub(crate) mod invalid;
 pub(crate) mod keep;
 pub(crate) mod outside;
+pub(crate) mod restored;
 pub(crate) mod retain;
 pub(crate) mod schedule;
 mod url;
@@ -25,6 +26,7 @@ pub(crate) mod zone;
 
 pub(crate) use keep::Keep;
 pub(crate) use outside::Outside;
+pub(crate) use restored::Restored;
 pub(crate) use schedule::{Due, Schedule};
 pub(crate) use url::SourceUrl;
 pub(crate) use window::MaintenanceWindow;
@@ -37,6 +39,8 @@ pub(crate) struct Stack {
     pub(crate) sources: Vec<StackSource>,
     pub(crate) policy: Policy,
     pub(crate) outside: Outside,
+    /// What it was restored from, when it was.
+    pub(crate) restored: Option<Restored>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub(crate) struct Policy {
     pub(crate) entitlements: Entitlements,
     /// Work of the timetable begins within one of these; at any time when there is none.
     pub(crate) windows: Vec<MaintenanceWindow>,
+    /// Whether the state before a restore in its place is backed up.
+    pub(crate) safety_snapshot: bool,
     /// How long manual backups are kept; until they are removed by hand when this is not said.
     pub(crate) manual: Option<Keep>,
     /// Whose hours, days and weeks retention counts.
@@ -157,9 +163,18 @@ impl Default for Policy {
             approvals: Approvals::default(),
             entitlements: Entitlements::default(),
             windows: Vec::new(),
+            safety_snapshot: true,
             manual: None,
             zone: Zone::UTC,
         }
+    }
+}
+
+impl Stack {
+    /// Of a source that nobody put into one.
+    pub(crate) fn none() -> Stack {
+        let (policy, outside) = (Policy::default(), Outside::default());
+        Stack { name: String::new(), sources: Vec::new(), policy, outside, restored: None }
     }
 }
 

@@ -15,14 +15,15 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::By;
 use crate::policy::{Stack, diff, file};
-use crate::{approvals, source};
+use crate::{approvals, kept, restored, source};
 
 /// `seen` is the ETag of what whoever asks has seen last, or `*` for anything.
 pub(crate) async fn apply(daemon: &Daemon, ask: &ApplyAsk, seen: Option<&str>, by: &str) -> Result<ApplyAnswer> {
-    let wanted = read(&ask.file)?;
+    let mut wanted = read(&ask.file)?;
     let kept = daemon.catalog.stack(&wanted.name).await?;
     refuse_unseen(&wanted.name, kept.as_ref(), seen)?;
     let old = kept.as_ref().map(|row| read(&row.file)).transpose()?;
+    wanted.restored = restored::kept(daemon, old.as_ref(), &wanted).await?;
     approvals::refuse_without_people(daemon, &wanted).await?;
     refuse_what_others_have(daemon, &wanted).await?;
     let mut answer = ApplyAnswer {
@@ -45,6 +46,7 @@ pub(crate) async fn apply(daemon: &Daemon, ask: &ApplyAsk, seen: Option<&str>, b
         source::protect(daemon, &protect_ask(missing, false), by_of(by)).await?;
     }
     answer.sources.iter_mut().for_each(|source| source.registered = true);
+    kept::seal(daemon, &wanted.name, &wanted.outside).await?;
     let (file, now) = (export_of(&wanted)?, daemon.host.env.now());
     let row = StackRow { name: wanted.name.clone(), file, applied: now.to_string(), applied_by: by.to_owned() };
     daemon.catalog.put_stack(&row).await?;
@@ -87,8 +89,7 @@ async fn refuse_what_others_have(daemon: &Daemon, wanted: &Stack) -> Result<()> 
 }
 
 fn changes(old: Option<&Stack>, new: &Stack) -> Vec<String> {
-    let nothing =
-        Stack { name: new.name.clone(), sources: Vec::new(), policy: Default::default(), outside: Default::default() };
+    let nothing = Stack { name: new.name.clone(), ..Stack::none() };
     diff::diff(old.unwrap_or(&nothing), new).iter().map(ToString::to_string).collect()
 }
 
@@ -99,7 +100,7 @@ fn left_out(old: Option<&Stack>, new: &Stack) -> Vec<String> {
 }
 
 /// A file of people's, with all that is wrong with it.
-fn read(text: &str) -> Result<Stack> {
+pub(crate) fn read(text: &str) -> Result<Stack> {
     file::parse(text).map_err(|findings| Error::StackFile(findings.iter().map(ToString::to_string).collect()))
 }
 

@@ -187,6 +187,8 @@ pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -
         steps: Vec::new(),
         findings: Vec::new(),
         approvals: 0,
+        waived: false,
+        begins: None,
         into: ask.into.clone(),
     }
 }

@@ -48,7 +48,7 @@ fn head(id: String, steps: usize, created: Timestamp) -> Head {
         about_ms: None,
         timeout_ms: None,
     };
-    let plan = Plan { input: Value::Null, steps: vec![step; steps], approvals: 0 };
+    let plan = Plan { input: Value::Null, steps: vec![step; steps], approvals: 0, waived: false };
     let (kind, asked_by, why) = ("bench".into(), "bench".into(), String::new());
     Head { id, kind, subject: None, lane: None, place: None, asked_by, why, plan, created }
 }

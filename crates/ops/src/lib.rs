@@ -23,7 +23,9 @@ pub mod worker;
 pub use db::{Clock, Db};
 pub use leader::{Candidate, Leader};
 pub use moves::{Event, Illegal, Next};
-pub use run::{Approval, Failure, Head, Outcome, Phase, Plan, Retry, Run, Status, StepPlan, StepState, Then, Wish};
+pub use run::{
+    Approval, Failure, Head, Instead, Outcome, Phase, Plan, Retry, Run, Status, StepPlan, StepState, Then, Wish,
+};
 pub use step::{Found, Kind, Level, Registry, Step, Stop, Work};
 pub use store::{Claim, Filter, Lease, MemoryStore, SqlStore, Store};
 pub use worker::{Worker, WorkerSettings};

@@ -2,8 +2,8 @@
 //! is done because of it.
 //!
 //! ```text
-//!   planned ─► awaiting-approval ─► running ◄─► retrying        paused ─► running (resume, retry)
-//!      │               │              │  └────► paused ◄────────┘ └─────► unwinding (cancel)
+//!   planned ─► awaiting-approval ◄─► running ◄─► retrying, waiting    paused ─► running (resume, retry)
+//!      │               │              │  └────► paused ◄────────┘       └─────► unwinding (cancel)
 //!      └── refused, ───┘              ├─► succeeded
 //!          expired: cancelled         └─► unwinding ─► failed, cancelled
 //!                                             └─► stuck ─► unwinding (retry), failed (abandoned)
@@ -13,13 +13,15 @@
 //!               ├───────────┘                    ▼
 //!               └── looked: not done ◄─ unknown  half-undone ─► undoing
 //! ```
+//! A step that knows that nothing happened may say that its time has not come, or that what was approved is not so any more: then the
+//! run waits, until that time or for people to approve what is so now.
 //! What is unknown is looked at before it is tried again or undone. Steps that failed clean have nothing to undo.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::run::{Approval, Failure, Outcome, Phase, Run, Status, StepState, Then, Wish};
+use crate::run::{Approval, Failure, Instead, Outcome, Phase, Plan, Run, Status, StepState, Then, Wish};
 
 /// A step that is cut short so often brings the daemon down, or it is never given the time.
 const LOSSES_MAX: u32 = 20;
@@ -140,21 +142,25 @@ impl Run {
     }
 
     fn applied(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
-        use Status::{AwaitingApproval, Paused, Planned, Retrying, Running, Stuck, Unwinding};
+        use Status::{AwaitingApproval, Paused, Planned, Retrying, Running, Stuck, Unwinding, Waiting};
         match (self.state.status, event) {
             (Planned, Event::Submitted { .. }) => self.submit(at),
             (AwaitingApproval, Event::Approved { by, why }) => self.approve(at, by, why)?,
-            (Planned | AwaitingApproval, Event::Refused { .. } | Event::Expired | Event::CancelAsked { .. }) => {
+            (Planned | AwaitingApproval, Event::Refused { by, why }) => {
+                self.state.refusal = Some(Approval { by: by.clone(), why: why.clone(), at });
                 self.end(at, Status::Cancelled);
             }
-            (Running | Retrying, Event::PauseAsked { .. }) => self.pause(),
+            (Planned | AwaitingApproval, Event::Expired | Event::CancelAsked { .. }) => {
+                self.end(at, Status::Cancelled);
+            }
+            (Waiting | Running | Retrying, Event::PauseAsked { .. }) => self.pause(),
             (Paused, Event::Resumed { .. } | Event::RetryAsked { .. }) => self.go_on(),
             (Running, Event::Resumed { .. }) if self.state.wish == Some(Wish::Pause) => self.state.wish = None,
-            (Retrying, Event::RetryAsked { .. }) => self.state.wait_until = None,
-            (Running | Retrying | Paused, Event::CancelAsked { .. }) => self.cancel(at),
+            (Waiting | Retrying, Event::RetryAsked { .. }) => self.state.wait_until = None,
+            (Waiting | Running | Retrying | Paused, Event::CancelAsked { .. }) => self.cancel(at),
             (Stuck, Event::RetryAsked { .. }) => self.unstick(),
             (Stuck, Event::Abandoned { .. }) => self.end(at, Status::Failed),
-            (Running | Retrying, Event::Began { step }) => self.begin(at, *step, event)?,
+            (Waiting | Running | Retrying, Event::Began { step }) => self.begin(at, *step, event)?,
             (Running | Retrying, Event::Done { step, output }) => self.done(at, *step, output, event)?,
             (Running, Event::Failed { step, failure }) => self.failed(at, *step, failure, event)?,
             (Running | Retrying, Event::NotDone { step }) => self.not_done(at, *step, event)?,
@@ -173,7 +179,7 @@ impl Run {
         let state = &self.state;
         let waits = state.wait_until.filter(|until| *until > now).map(|until| Next::Wait { until });
         match state.status {
-            Status::Running | Status::Retrying => {
+            Status::Waiting | Status::Running | Status::Retrying => {
                 let step = state.cursor;
                 match state.steps.get(step).map_or(Phase::Done, |step| step.phase) {
                     Phase::InFlight => Next::InFlight { step },
@@ -192,15 +198,19 @@ impl Run {
     }
 
     fn submit(&mut self, at: Timestamp) {
-        match self.head.plan.approvals {
+        match self.plan().approvals {
             0 => self.start(at),
-            _ => self.state.status = Status::AwaitingApproval,
+            _ => self.await_approval(at),
         }
     }
 
+    fn await_approval(&mut self, at: Timestamp) {
+        (self.state.status, self.state.submitted) = (Status::AwaitingApproval, Some(at));
+    }
+
     fn start(&mut self, at: Timestamp) {
-        (self.state.status, self.state.began) = (Status::Running, Some(at));
-        if self.head.plan.steps.is_empty() {
+        (self.state.status, self.state.began, self.state.failure) = (Status::Running, Some(at), None);
+        if self.plan().steps.is_empty() {
             self.end(at, Status::Succeeded);
         }
     }
@@ -215,7 +225,7 @@ impl Run {
             return no("this person has approved it already");
         }
         self.state.approvals.push(Approval { by: by.to_owned(), why: why.to_owned(), at });
-        if self.state.approvals.len() >= self.head.plan.approvals as usize {
+        if self.state.approvals.len() >= self.plan().approvals as usize {
             self.start(at);
         }
         Ok(())
@@ -279,6 +289,18 @@ impl Run {
     }
 
     fn failed(&mut self, at: Timestamp, step: usize, failure: &Failure, event: &Event) -> Result<(), Illegal> {
+        self.in_phase(step, &[Phase::InFlight], event)?;
+        match &failure.instead {
+            Some(Instead::Wait { until }) if failure.outcome == Outcome::Clean => {
+                self.put_off(at, step, *until);
+                return Ok(());
+            }
+            Some(Instead::Approve { plan }) if self.is_approved_anew(step, failure, plan) => {
+                self.approve_anew(at, failure, plan);
+                return Ok(());
+            }
+            _ => {}
+        }
         let state = self.in_phase(step, &[Phase::InFlight], event)?;
         state.failures += 1;
         state.phase = if failure.outcome == Outcome::Clean { Phase::Waiting } else { Phase::Unknown };
@@ -288,6 +310,32 @@ impl Run {
             self.after_failure(at, step);
         }
         Ok(())
+    }
+
+    /// The try does not count.
+    fn put_off(&mut self, at: Timestamp, step: usize, until: Timestamp) {
+        let state = &mut self.state.steps[step];
+        (state.phase, state.attempts, state.began) = (Phase::Waiting, state.attempts.saturating_sub(1), None);
+        match self.state.wish {
+            Some(Wish::Cancel) => self.unwind(at),
+            Some(Wish::Pause) => (self.state.status, self.state.wish) = (Status::Paused, None),
+            None => (self.state.status, self.state.wait_until) = (Status::Waiting, Some(until)),
+        }
+    }
+
+    /// Nothing was done, and people approved it.
+    fn is_approved_anew(&self, step: usize, failure: &Failure, plan: &Plan) -> bool {
+        let is_first = step == 0 && failure.outcome == Outcome::Clean;
+        is_first && self.plan().approvals > 0 && plan.approvals > 0 && self.state.wish != Some(Wish::Cancel)
+    }
+
+    /// What was said to the plan before counts no more.
+    fn approve_anew(&mut self, at: Timestamp, failure: &Failure, plan: &Plan) {
+        self.state.steps = vec![StepState::default(); plan.steps.len()];
+        (self.state.plan, self.state.failure) = (Some(plan.clone()), Some(failure.clone()));
+        (self.state.began, self.state.wish) = (None, None);
+        self.state.approvals.clear();
+        self.await_approval(at);
     }
 
     fn not_done(&mut self, at: Timestamp, step: usize, event: &Event) -> Result<(), Illegal> {
@@ -300,7 +348,7 @@ impl Run {
 
     /// A try did not do it: again, later, or back.
     fn after_failure(&mut self, at: Timestamp, step: usize) {
-        let (retry, state) = (self.head.plan.steps[step].retry, &self.state.steps[step]);
+        let (retry, state) = (self.plan().steps[step].retry, &self.state.steps[step]);
         // A try that was cut short has no failure of its own, and is made again.
         let retryable = self.state.failure.as_ref().is_none_or(|failure| failure.retryable);
         let left = state.failures < retry.attempts && state.losses < LOSSES_MAX;
@@ -315,7 +363,7 @@ impl Run {
     }
 
     fn not_seen(&mut self, at: Timestamp, step: usize, failure: &Failure, event: &Event) -> Result<(), Illegal> {
-        let retry = self.head.plan.steps.get(step).map(|step| step.retry);
+        let retry = self.plan().steps.get(step).map(|step| step.retry);
         let state = self.in_phase(step, &[Phase::Unknown], event)?;
         state.blind_looks += 1;
         let blind = state.blind_looks;
@@ -345,7 +393,7 @@ impl Run {
     fn to_undo(&self) -> Option<usize> {
         let there = |at: &usize| {
             let phase = self.state.steps[*at].phase;
-            let undoable = self.head.plan.steps[*at].undo.is_some();
+            let undoable = self.plan().steps[*at].undo.is_some();
             matches!(phase, Phase::Undoing | Phase::HalfUndone) || phase == Phase::Done && undoable
         };
         (0..self.state.steps.len()).rev().find(there)
@@ -374,7 +422,7 @@ impl Run {
     }
 
     fn undo_failed(&mut self, at: Timestamp, step: usize, failure: &Failure, event: &Event) -> Result<(), Illegal> {
-        let retry = self.head.plan.steps.get(step).map(|step| step.retry);
+        let retry = self.plan().steps.get(step).map(|step| step.retry);
         let state = self.in_phase(step, &[Phase::Undoing], event)?;
         (state.phase, state.failures) = (Phase::HalfUndone, state.failures + 1);
         let failures = state.failures;

@@ -13,6 +13,9 @@ pub struct Plan {
     /// People who must approve; the asker does not count.
     #[serde(default)]
     pub approvals: u32,
+    /// Somebody would have to approve, and who asked said in so many words that nobody shall.
+    #[serde(default)]
+    pub waived: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +74,8 @@ pub enum Status {
     /// Shown, not yet asked for.
     Planned,
     AwaitingApproval,
+    /// Begun, and its time has not come.
+    Waiting,
     Running,
     /// Waits before the next try of a step.
     Retrying,
@@ -85,9 +90,10 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Status; 10] = [
+    pub const ALL: [Status; 11] = [
         Status::Planned,
         Status::AwaitingApproval,
+        Status::Waiting,
         Status::Running,
         Status::Retrying,
         Status::Paused,
@@ -107,6 +113,7 @@ impl Status {
         match self {
             Status::Planned => "planned",
             Status::AwaitingApproval => "awaiting-approval",
+            Status::Waiting => "waiting",
             Status::Running => "running",
             Status::Retrying => "retrying",
             Status::Paused => "paused",
@@ -163,6 +170,9 @@ pub struct Failure {
     pub hint: String,
     #[serde(default)]
     pub causes: Vec<String>,
+    /// What becomes of the run, where that is no failure. Only of one that is clean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Instead>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +180,15 @@ pub struct Failure {
 pub enum Outcome {
     Clean,
     Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instead {
+    /// The step is not begun before this.
+    Wait { until: Timestamp },
+    /// What was approved is not so any more: this is what must be approved now. Of a run that nobody approved it is a failure.
+    Approve { plan: Box<Plan> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,7 +206,7 @@ pub enum Wish {
     Cancel,
 }
 
-/// What is said when a run is made; it never changes.
+/// What is said when a run is made; it never changes. Its plan may be replaced by another (`Run::plan`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     pub id: String,
@@ -208,12 +227,21 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     pub status: Status,
+    /// In the place of the head's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// When it was to be approved last.
+    #[serde(default)]
+    pub submitted: Option<Timestamp>,
     /// The step that is next, or in work.
     pub cursor: usize,
     pub steps: Vec<StepState>,
     pub wish: Option<Wish>,
     pub wait_until: Option<Timestamp>,
     pub approvals: Vec<Approval>,
+    /// Who did not approve it.
+    #[serde(default)]
+    pub refusal: Option<Approval>,
     /// The last one, until a step succeeds after it.
     pub failure: Option<Failure>,
     pub began: Option<Timestamp>,
@@ -233,11 +261,14 @@ impl Run {
         let steps = vec![StepState::default(); head.plan.steps.len()];
         let state = State {
             status: Status::Planned,
+            plan: None,
+            submitted: None,
             cursor: 0,
             steps,
             wish: None,
             wait_until: None,
             approvals: Vec::new(),
+            refusal: None,
             failure: None,
             began: None,
             ended: None,
@@ -246,13 +277,18 @@ impl Run {
         Run { head, state }
     }
 
+    /// As it stands now.
+    pub fn plan(&self) -> &Plan {
+        self.state.plan.as_ref().unwrap_or(&self.head.plan)
+    }
+
     pub fn step(&self) -> Option<&StepPlan> {
-        self.head.plan.steps.get(self.state.cursor)
+        self.plan().steps.get(self.state.cursor)
     }
 
     /// What a step left, by its name.
     pub fn output(&self, step: &str) -> &Value {
-        let at = self.head.plan.steps.iter().position(|planned| planned.name == step);
+        let at = self.plan().steps.iter().position(|planned| planned.name == step);
         at.and_then(|at| self.state.steps.get(at)).map_or(&Value::Null, |state| &state.output)
     }
 }

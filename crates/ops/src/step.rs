@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::run::{Failure, Outcome, Run};
+use crate::run::{Failure, Instead, Outcome, Run};
 
 /// What a look finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Level {
 
 impl Work {
     pub fn input(&self) -> &Value {
-        &self.run.head.plan.input
+        &self.run.plan().input
     }
 
     /// What a step before left.
@@ -187,7 +187,12 @@ impl Failure {
     /// Nothing happened, and trying again does not help.
     pub fn clean(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Failure {
         let (code, message, hint) = (code.to_owned(), message.into(), hint.into());
-        Failure { outcome: Outcome::Clean, retryable: false, code, message, hint, causes: Vec::new() }
+        Failure { outcome: Outcome::Clean, retryable: false, code, message, hint, causes: Vec::new(), instead: None }
+    }
+
+    /// Nothing happened, and this is what becomes of the run.
+    pub fn instead(code: &str, message: impl Into<String>, hint: impl Into<String>, instead: Instead) -> Failure {
+        Failure { instead: Some(instead), ..Failure::clean(code, message, hint) }
     }
 
     #[must_use]

@@ -283,7 +283,7 @@ impl Worker {
 
     async fn event(self, next: Next, work: Work) -> Event {
         let step = work.step;
-        let planned = &work.run.head.plan.steps[step];
+        let planned = &work.run.plan().steps[step];
         let timeout_ms = planned.timeout_ms;
         let Some(does) = self.inner.registry.step(&work.run.head.kind, &planned.name).cloned() else {
             return not_known(next, step, &work);
@@ -377,7 +377,7 @@ fn failed(next: Next, step: usize, failure: Failure) -> Event {
 
 /// A plan of a newer program, or a step that was taken out of this one.
 fn not_known(next: Next, step: usize, work: &Work) -> Event {
-    let (kind, name) = (&work.run.head.kind, &work.run.head.plan.steps[step].name);
+    let (kind, name) = (&work.run.head.kind, &work.run.plan().steps[step].name);
     let message = format!("this program does not know step {name} of a {kind}");
     let hint = "the plan was made by another version: start that one, or cancel the operation";
     failed(next, step, Failure::clean("RK-3041", message, hint))

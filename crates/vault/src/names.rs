@@ -164,6 +164,11 @@ pub enum Name {
         micros: u64,
         part: CatalogPart,
     },
+    /// Secrets and settings of a stack, whose names are as those of sources.
+    Secrets {
+        stack: SourceName,
+        micros: u64,
+    },
     /// Which chain, and the numbers of the first and the last record.
     Audit {
         chain: [u8; 16],
@@ -216,6 +221,7 @@ impl fmt::Display for Name {
             }
             Name::Report(source, id) => write!(f, "reports/{source}/{id}"),
             Name::Catalog { micros, part } => write!(f, "catalog/{micros:016x}-{}", part.as_str()),
+            Name::Secrets { stack, micros } => write!(f, "secrets/{stack}/{micros:016x}"),
             Name::Audit { chain, from, to } => write!(f, "audit/{}/{from:016x}-{to:016x}", hex(chain)),
             Name::Probe(id) => write!(f, "probe/{id}"),
         }
@@ -236,6 +242,9 @@ impl Name {
             }
             ["reports", source, id] => Name::Report(source.parse().ok()?, plain_id(id)?),
             ["catalog", file] => parse_catalog_file(file)?,
+            ["secrets", stack, micros] => {
+                Name::Secrets { stack: stack.parse().ok()?, micros: u64::from_be_bytes(unhex(micros)?) }
+            }
             ["audit", chain, range] => parse_audit(chain, range)?,
             ["probe", id] => Name::Probe(plain_id(id)?),
             _ => return None,
@@ -316,6 +325,10 @@ pub mod prefix {
 
     pub fn audit(chain: &[u8; 16]) -> String {
         format!("audit/{}/", super::hex(chain))
+    }
+
+    pub fn secrets(stack: &SourceName) -> String {
+        format!("secrets/{stack}/")
     }
 
     pub fn reports(source: &SourceName) -> String {

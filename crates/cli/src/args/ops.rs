@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::ConsentArgs;
+
 #[derive(Debug, Args)]
 pub struct OpsArgs {
     #[command(subcommand)]
@@ -32,6 +34,8 @@ pub struct OpsListArgs {
 pub enum OpsCommand {
     /// One operation: its steps, its last error, what can be done now
     Show(OpArgs),
+    /// What a restore in the place of the live one was planned as: what those who approve it agree to
+    Plan(OpArgs),
     /// What its steps said
     Logs(OpLogsArgs),
     /// Try again now, or go on after a person was needed
@@ -70,6 +74,14 @@ pub struct OpChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub change: OpChangeArgs,
+    #[command(flatten)]
+    pub consent: ConsentArgs,
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,24 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub objects: ObjectArgs,
     #[command(flatten)]
+    pub consent: ConsentArgs,
+    #[command(flatten)]
     pub place: WhereArgs,
+}
+
+/// What a person says to a plan beside yes. A phrase that is left out is asked for on a terminal.
+#[derive(Debug, Default, Clone, Args)]
+#[command(next_help_heading = "Consent")]
+pub struct ConsentArgs {
+    /// Begin then: 'next window' for the next maintenance window of the policy, or a time
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+    /// Nobody else need approve it. The phrase is 'restore NAME without approval'; it is recorded, and raised as an alarm
+    #[arg(long, value_name = "PHRASE", num_args = 0..=1, default_missing_value = "")]
+    pub break_glass: Option<String>,
+    /// Do not back the present state up before. The phrase is 'restore NAME without a snapshot'
+    #[arg(long, value_name = "PHRASE", num_args = 0..=1, default_missing_value = "")]
+    pub no_snapshot: Option<String>,
 }
 
 /// Single databases or tables instead of the cluster.
@@ -49,6 +66,9 @@ pub struct ObjectArgs {
     /// services stopped and started around it
     #[arg(long)]
     pub swap: bool,
+    /// With --database and --swap: do not stop the stack's services
+    #[arg(long, requires_all = ["database", "swap"])]
+    pub keep_serving: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use api::{ExtractAsk, ExtractReport};
 
 use super::restore::moment;
 use crate::args::{ObjectArgs, RestoreArgs};
-use crate::failure::{Failure, Outcome, WELL};
+use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
 use crate::show::extract;
 use crate::surroundings::Surroundings;
-use crate::terminal::{agree, note, print, print_json};
+use crate::terminal::{print, print_json};
 use crate::wait;
 
 /// Whether only a part was asked for.
@@ -29,23 +29,24 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
         tables: objects.tables.clone(),
         into: into.transpose()?,
         swap: objects.swap,
+        keep_serving: objects.keep_serving,
         owner: args.place.owner.clone(),
+        consent: super::consent::ask(&args.consent, &args.name, around)?,
     };
+    let plan = client.extract_plan(&args.name, &ask).await?;
     let what = extract::intent(&ask, &args.name);
-    if args.place.dry_run {
-        print(&format!("{what}\nNothing was touched.\n"));
-        return Ok(WELL);
+    if let Some(shown) = super::swap::agreed(&plan, &what, &args.place, !objects.swap, around)? {
+        return Ok(shown);
     }
-    if !around.global.json {
-        note(&what);
-    }
-    agree(around, "restore", args.place.yes, !objects.swap)?;
     let begun = client.extract(&args.name, &ask).await?;
+    if plan.begins.is_some() {
+        return super::ops::shown(&begun, around);
+    }
     let result = wait::until_over(around, &client, begun).await?;
     let report: ExtractReport = wait::read(&result)?;
     match around.global.json {
         true => print_json(&report)?,
         false => print(&extract::report(&report, &around.view())),
     }
-    Ok(WELL)
+    Ok(if report.attention.is_empty() { WELL } else { NOT_ALL_WELL })
 }

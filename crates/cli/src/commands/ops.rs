@@ -7,7 +7,7 @@ use api::{Operation, OperationAsk};
 use crate::args::{OpLogsArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs};
 use crate::client::Client;
 use crate::failure::{Outcome, WELL};
-use crate::show::operation;
+use crate::show::{operation, runbook};
 use crate::surroundings::Surroundings;
 use crate::terminal::{print, print_json};
 
@@ -18,6 +18,7 @@ pub async fn run(args: &OpsArgs, around: &Surroundings) -> Outcome {
     match &args.command {
         None => list(&client, &args.list, around).await,
         Some(OpsCommand::Show(args)) => shown(&client.operation(&args.id).await?, around),
+        Some(OpsCommand::Plan(args)) => plan(&client, &args.id, around).await,
         Some(OpsCommand::Logs(args)) => logs(&client, args, around).await,
         Some(OpsCommand::Retry(args)) => tell(&client, &args.id, "retry", "", around).await,
         Some(OpsCommand::Pause(args)) => tell(&client, &args.id, "pause", "", around).await,
@@ -50,7 +51,16 @@ async fn tell(client: &Client, id: &str, word: &str, why: &str, around: &Surroun
     shown(&client.tell_operation(id, word, &OperationAsk { why: why.to_owned() }).await?, around)
 }
 
-fn shown(one: &Operation, around: &Surroundings) -> Outcome {
+async fn plan(client: &Client, id: &str, around: &Surroundings) -> Outcome {
+    let plan = client.operation_plan(id).await?;
+    match around.global.json {
+        true => print_json(&plan)?,
+        false => print(&runbook::plan(&plan, &around.view())),
+    }
+    Ok(WELL)
+}
+
+pub(super) fn shown(one: &Operation, around: &Surroundings) -> Outcome {
     if around.global.json {
         print_json(one)?;
     } else {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use api::{MomentAsk, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, TargetAsk};
+use api::{ConsentAsk, MomentAsk, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, TargetAsk};
 use jiff::Zoned;
 
 use crate::args::{RestoreArgs, TargetArgs, WhereArgs};
@@ -25,7 +25,8 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     }
     let client = super::client(around)?;
     let asked = ask(&args.target, args.into.as_deref().unwrap_or(Path::new("")), &args.place, &around.view().now)?;
-    let ask = RestoreAsk { open: args.open, limit: args.limit.unwrap_or(0), ..asked };
+    let consent = super::consent::ask(&args.consent, &args.name, around)?;
+    let ask = RestoreAsk { open: args.open, limit: args.limit.unwrap_or(0), consent, ..asked };
     let plan = client.restore_plan(&args.name, &ask).await?;
     if !go_ahead(&plan, &args.place, around)? {
         return Ok(WELL);
@@ -50,6 +51,7 @@ pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> 
         host: None,
         limit: 0,
         mode: RestoreMode::Into,
+        consent: ConsentAsk::default(),
     })
 }
 

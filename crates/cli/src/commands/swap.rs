@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
+use serde_json::Value;
 
 use super::restore::{absolute, moment, text};
-use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs};
+use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs, RollbackArgs, WhereArgs};
 use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
 use crate::show::runbook;
 use crate::surroundings::Surroundings;
@@ -31,12 +32,17 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
         copy: args.copy,
         limit: args.limit.unwrap_or(0),
         moment: moment(&args.target, &around.view().now)?,
+        consent: super::consent::ask(&args.consent, &args.name, around)?,
     };
     let plan = client.restore_plan(&args.name, &ask).await?;
-    if let Some(shown) = agreed(&plan, args.place.dry_run, args.place.yes, around)? {
+    let what = in_its_place(&plan);
+    if let Some(shown) = agreed(&plan, &what, &args.place, false, around)? {
         return Ok(shown);
     }
     let begun = client.restore(&args.name, &ask).await?;
+    if plan.begins.is_some() {
+        return super::ops::shown(&begun, around);
+    }
     let result = wait::until_over(around, &client, begun).await?;
     show(&wait::read(&result)?, args.place.report.as_deref(), around)
 }
@@ -46,7 +52,27 @@ fn into(args: &RestoreArgs) -> Result<String, Failure> {
 }
 
 /// Shows the plan, and asks. An exit code where that was all; what blocks is refused by the daemon, with all of it.
-fn agreed(plan: &RestorePlan, dry_run: bool, yes: bool, around: &Surroundings) -> Result<Option<u8>, Failure> {
+pub(super) fn agreed(
+    plan: &RestorePlan,
+    what: &str,
+    place: &WhereArgs,
+    when_alone: bool,
+    around: &Surroundings,
+) -> Result<Option<u8>, Failure> {
+    agreed_to(plan, what, (place.dry_run, place.yes), when_alone, around)
+}
+
+fn in_its_place(plan: &RestorePlan) -> String {
+    format!("put {} in the place of the live cluster {}", plan.asked, plan.into)
+}
+
+fn agreed_to(
+    plan: &RestorePlan,
+    what: &str,
+    (dry_run, yes): (bool, bool),
+    when_alone: bool,
+    around: &Surroundings,
+) -> Result<Option<u8>, Failure> {
     match (around.global.json, dry_run) {
         (true, true) => print_json(plan)?,
         (true, false) => {}
@@ -58,8 +84,7 @@ fn agreed(plan: &RestorePlan, dry_run: bool, yes: bool, around: &Surroundings) -
         return Ok(Some(if is_blocked { NOT_ALL_WELL } else { WELL }));
     }
     if !is_blocked {
-        let what = format!("put {} in the place of the live cluster {}", plan.asked, plan.into);
-        agree(around, &what, yes, false)?;
+        agree(around, what, yes, when_alone)?;
     }
     Ok(None)
 }
@@ -89,13 +114,18 @@ pub async fn retire(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
     Ok(WELL)
 }
 
-pub async fn rollback(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
+pub async fn rollback(RollbackArgs { change: args, consent }: &RollbackArgs, around: &Surroundings) -> Outcome {
     let client = super::client(around)?;
-    let plan = client.rollback_plan(&args.id).await?;
-    if let Some(shown) = agreed(&plan, args.dry_run, args.yes, around)? {
+    let source = client.operation(&args.id).await?.source.unwrap_or_default();
+    let ask = super::consent::ask(consent, &source, around)?;
+    let plan = client.rollback_plan(&args.id, &ask).await?;
+    if let Some(shown) = agreed_to(&plan, &in_its_place(&plan), (args.dry_run, args.yes), false, around)? {
         return Ok(shown);
     }
-    let begun = client.rollback(&args.id).await?;
+    let begun = client.rollback(&args.id, &ask).await?;
+    if plan.begins.is_some() {
+        return super::ops::shown(&begun, around);
+    }
     let result = wait::until_over(around, &client, begun).await?;
     show(&wait::read(&result)?, None, around)
 }
@@ -103,8 +133,13 @@ pub async fn rollback(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
 /// `rekindle report`
 pub async fn report(args: &OpReportArgs, around: &Surroundings) -> Outcome {
     let operation = super::client(around)?.operation(&args.id).await?;
-    let told = operation.result.as_ref().filter(|result| result["unserved_seconds"].is_number());
-    match told {
+    let of = |result: &Value| if result["runbook"].is_object() { result["runbook"].clone() } else { result.clone() };
+    let told = operation
+        .result
+        .as_ref()
+        .map(of)
+        .filter(|result| result["unserved_seconds"].is_number() || result["retired"].is_string());
+    match told.as_ref() {
         Some(result) => show(&wait::read(result)?, args.out.as_deref(), around),
         None => Err(Failure::input(
             format!("operation {} has no such report", args.id),

@@ -21,7 +21,8 @@ pub fn intent(ask: &ExtractAsk, source: &str) -> String {
 pub fn report(report: &ExtractReport, view: &View) -> String {
     let total = report.durations.iter().filter(|step| step.step == "opening" || step.step == "total");
     let total: f64 = total.map(|step| step.seconds).sum();
-    let mut text = format!("✓ {} restored as {} in {}\n\n", report.what, report.into, units::seconds(total));
+    let mark = if report.attention.is_empty() { '✓' } else { '!' };
+    let mut text = format!("{mark} {} restored as {} in {}\n\n", report.what, report.into, units::seconds(total));
     let mut row = |name: &str, value: String| text.push_str(&format!(" {name:<9} {value}\n"));
     let commit = report.reached_commit.map_or(String::new(), |at| format!("{} · ", view.short_with_zone(at)));
     row("reached", format!("{commit}LSN {}", report.reached));
@@ -33,6 +34,9 @@ pub fn report(report: &ExtractReport, view: &View) -> String {
     }
     for left in &report.left_out {
         row("left out", left.clone());
+    }
+    for attention in &report.attention {
+        row("!", attention.clone());
     }
     for harmless in &report.harmless {
         row("harmless", harmless.clone());

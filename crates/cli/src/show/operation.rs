@@ -2,7 +2,7 @@
 
 use api::{LogLine, Operation, OperationStatus, StepStatus, StepView};
 
-use super::{View, units};
+use super::{View, restore, units};
 
 pub fn list(operations: &[Operation], view: &View) -> String {
     if operations.is_empty() {
@@ -45,6 +45,13 @@ pub fn one(operation: &Operation, view: &View) -> String {
     for approval in &operation.approvals {
         row("approved", format!("by {} {}", approval.by, view.ago(approval.at)));
     }
+    if let Some(refused) = &operation.refused {
+        let why = if refused.why.is_empty() { String::new() } else { format!(": {}", refused.why) };
+        row("refused", format!("by {} {}{why}", refused.by, view.ago(refused.at)));
+    }
+    if operation.waived {
+        row("approved", "by NOBODY, although somebody would have had to: the glass was broken".to_owned());
+    }
     if let Some(error) = &operation.error {
         let causes = error.causes.iter().fold(String::new(), |all, cause| format!("{all}: {cause}"));
         row("last error", format!("{}{causes} ({})", error.message, error.code));
@@ -63,9 +70,14 @@ fn next(operation: &Operation, view: &View) -> String {
         OperationStatus::AwaitingApproval => {
             let missing = operation.approvals_needed as usize - operation.approvals.len();
             format!(
-                "{missing} more must approve, not {}: rekindle approve {id} · rekindle refuse {id}",
+                "{missing} more must approve, not {}: rekindle ops plan {id} · rekindle approve {id} · rekindle refuse {id}",
                 operation.asked_by
             )
+        }
+        OperationStatus::Waiting => {
+            let when =
+                operation.next_try.map_or("at once".to_owned(), |at| format!("at {}", restore::exactly(at, view)));
+            format!("begins {when} · not at all: rekindle ops cancel {id}")
         }
         OperationStatus::Running => format!("it goes on · stop it and go back: rekindle ops cancel {id}"),
         OperationStatus::Retrying => {
@@ -115,6 +127,7 @@ fn word(status: OperationStatus) -> &'static str {
     match status {
         OperationStatus::Planned => "planned",
         OperationStatus::AwaitingApproval => "awaiting approval",
+        OperationStatus::Waiting => "waiting",
         OperationStatus::Running => "running",
         OperationStatus::Retrying => "retrying",
         OperationStatus::Paused => "paused",
@@ -131,6 +144,7 @@ fn mark(status: OperationStatus) -> char {
         OperationStatus::Succeeded => '✓',
         OperationStatus::Failed | OperationStatus::Stuck => '✗',
         OperationStatus::Cancelled => '–',
+        OperationStatus::Waiting => '·',
         OperationStatus::Paused | OperationStatus::AwaitingApproval | OperationStatus::Planned => '!',
         OperationStatus::Running | OperationStatus::Retrying | OperationStatus::Unwinding => '▶',
     }

@@ -77,7 +77,7 @@ fn asked(asked: &str, view: &View) -> String {
     }
 }
 
-fn exactly(moment: Timestamp, view: &View) -> String {
+pub(super) fn exactly(moment: Timestamp, view: &View) -> String {
     view.zoned(moment).strftime("%a %-d %b %Y %H:%M:%S%.3f %Z").to_string().replace(".000 ", " ")
 }
 

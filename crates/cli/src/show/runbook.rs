@@ -7,11 +7,16 @@ use super::{View, restore, units};
 pub fn plan(plan: &RestorePlan, view: &View) -> String {
     let mut text = restore::plan(plan, view);
     let approvals = match plan.approvals {
+        0 if plan.waived => "NOBODY, although somebody would have to: the glass is broken".to_owned(),
         0 => "nobody else".to_owned(),
         1 => "one person, not who asks".to_owned(),
         many => format!("{many} people, not who asks"),
     };
-    text.push_str(&format!(" approve   {approvals}\n\n"));
+    text.push_str(&format!(" approve   {approvals}\n"));
+    if let Some(begins) = plan.begins {
+        text.push_str(&format!(" begins    {}\n", restore::exactly(begins, view)));
+    }
+    text.push('\n');
     for (at, step) in plan.steps.iter().enumerate() {
         text.push_str(&self::step(at + 1, step));
     }

@@ -255,6 +255,8 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         next_try: None,
         approvals: vec![],
         approvals_needed: 0,
+        refused: None,
+        waived: false,
         started,
         ended: None,
         error: None,
@@ -311,6 +313,8 @@ fn a_plan_says_what_would_be_lost() {
         steps: Vec::new(),
         findings: Vec::new(),
         approvals: 0,
+        waived: false,
+        begins: None,
     };
     let expected = "\
 Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been touched yet

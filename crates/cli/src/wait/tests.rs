@@ -22,6 +22,8 @@ fn over(status: OperationStatus, error: Option<ErrorBody>) -> Operation {
         next_try: None,
         approvals: vec![],
         approvals_needed: 0,
+        refused: None,
+        waived: false,
         started,
         ended: None,
         error,

@@ -112,6 +112,17 @@ fn what_is_not_a_moment_is_refused() {
 }
 
 #[test]
+fn a_moment_to_come_is_the_next_of_its_name() {
+    let ahead = |text: &str| ahead(text, &now()).unwrap().to_string();
+    assert_eq!(ahead("22:00"), "2026-11-21T21:00:00Z");
+    assert_eq!(ahead("02:57"), "2026-11-22T01:57:00Z");
+    assert_eq!(ahead("22:00 UTC"), "2026-11-21T22:00:00Z");
+    assert_eq!(ahead("2026-11-28 02:00"), "2026-11-28T01:00:00Z");
+    assert_eq!(ahead("today 22:00"), "2026-11-21T21:00:00Z");
+    assert_eq!(ahead("in 2 hours"), "2026-11-21T15:05:31Z");
+}
+
+#[test]
 fn spans_count_back_from_now() {
     assert_eq!(span_seconds("36h", &now()).unwrap(), 36 * 3600);
     assert_eq!(span_seconds("2 weeks", &now()).unwrap(), 14 * 86_400);

@@ -97,7 +97,8 @@ fn a_database_comes_back_beside_the_live_one_and_takes_its_place() {
         assert_eq!(sql("app_restored", "SELECT count(*), nextval('orders_n_seq') FROM orders").trim(), "5000|5001");
         assert_eq!(sql("app", "SELECT count(*) FROM orders").trim(), "0");
         assert_eq!(house.refused(&words).1, "RK-2091", "the name is taken");
-        let report = house.ok(&[words.as_slice(), &["--into", "app_again", "--swap"]].concat());
+        assert_eq!(house.refused(&[words.as_slice(), &["--into", "app_again", "--swap"]].concat()).1, "RK-3013");
+        let report = house.ok(&[words.as_slice(), &["--swap"]].concat());
         let kept = report["kept_as"].as_str().unwrap();
         assert!(kept.starts_with("app_before_"), "{report:#}");
         assert_eq!(sql("app", "SELECT count(*) FROM orders").trim(), "5000");
@@ -122,7 +123,7 @@ fn a_table_comes_back_beside_the_live_one_and_takes_its_place() {
     assert_eq!(report["into"], "schema postgres_restored of database postgres");
     assert_eq!(sql("SELECT count(*) FROM postgres_restored.orders").trim(), "1000");
     assert_eq!(sql("SELECT count(*) FROM orders").trim(), "0");
-    let report = house.ok(&[words.as_slice(), &["--into", "again", "--swap"]].concat());
+    let report = house.ok(&[words.as_slice(), &["--swap"]].concat());
     assert_eq!(sql("SELECT count(*) FROM orders").trim(), "1000");
     let kept = report["kept_as"].as_str().unwrap();
     assert_eq!(sql(&format!("SELECT count(*) FROM {kept}.orders")).trim(), "0");

@@ -1,6 +1,7 @@
 //! End to end: the real binary, real servers, real stores. In one binary.
 
 mod alarms;
+mod consent;
 mod crashes;
 mod doctor;
 mod doors;
@@ -9,9 +10,11 @@ mod gaps;
 mod house;
 
 mod interrupted;
+mod kept;
 mod laws;
 mod lost_host;
 mod moves;
+mod objects;
 mod opened;
 mod openings;
 mod operations;

@@ -52,6 +52,7 @@ macro_rules! kinds {
 kinds! {
     BackupFailing "backup-failing";
     BackupOverdue "backup-overdue";
+    BreakGlass "break-glass";
     ChannelFailing "channel-failing";
     CheckFailed "check-failed";
     ClockSkew "clock-skew" flaps yes;
@@ -71,6 +72,7 @@ kinds! {
     OverRpo "over-rpo" flaps yes;
     OverRto "over-rto";
     RestartLoop "restart-loop";
+    SecretsNotKept "secrets-not-kept";
     SlotAtRisk "slot-at-risk" flaps yes;
     SourceNotStarted "source-not-started";
     VaultFilling "vault-filling" flaps yes;
@@ -93,6 +95,7 @@ pub(crate) enum Scope {
     Heartbeat(String),
     Instance(String),
     Operation(String),
+    Stack(String),
 }
 
 impl Scope {
@@ -109,6 +112,7 @@ impl Scope {
             Scope::Heartbeat(name) => ("heartbeat", name),
             Scope::Instance(name) => ("instance", name),
             Scope::Operation(id) => ("operation", id),
+            Scope::Stack(name) => ("stack", name),
         }
     }
 
@@ -123,6 +127,7 @@ impl Scope {
             "heartbeat" => Scope::Heartbeat(name),
             "instance" => Scope::Instance(name),
             "operation" => Scope::Operation(name),
+            "stack" => Scope::Stack(name),
             _ => return None,
         })
     }

@@ -304,6 +304,7 @@ fn unsaid() -> Failure {
         message: "it did not say why".to_owned(),
         hint: String::new(),
         causes: Vec::new(),
+        instead: None,
     }
 }
 

@@ -265,6 +265,7 @@ pub(super) async fn itself(daemon: &Daemon, now: Timestamp) -> Result<Look> {
     let mut found = Vec::new();
     found.extend(restart_loop(daemon, now).await?);
     found.extend(operations(daemon, now).await?);
+    found.extend(super::waived::conditions(daemon, now).await?);
     found.extend(broken_instances(daemon).await?);
     Ok(Look { found, blind: Vec::new() })
 }

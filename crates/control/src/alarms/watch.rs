@@ -222,6 +222,7 @@ fn own(daemon: &Daemon) -> Look {
         };
         found.push(Condition { since: channel.failing_since, ..is });
     }
+    found.extend(crate::kept::conditions(&memory.kept));
     Look { found, blind: Vec::new() }
 }
 

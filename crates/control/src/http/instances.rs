@@ -1,7 +1,8 @@
 //! `/instances`, and what is opened under `/sources`: clones, peeks, drills, extracts.
 
 use api::{
-    CloneAsk, DrillAsk, DrillReport, ExtractAsk, HydrationAsk, InstanceView, Operation, PeekAsk, SqlAnswer, SqlAsk,
+    CloneAsk, DrillAsk, DrillReport, ExtractAsk, HydrationAsk, InstanceView, Operation, PeekAsk, RestorePlan,
+    SqlAnswer, SqlAsk,
 };
 use axum::Json;
 use axum::extract::{Path, State};
@@ -99,6 +100,14 @@ pub(super) async fn evidence(
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Json<DrillReport>> {
     operation::drill::evidence(&daemon, &name, &id).await.map(Json)
+}
+
+pub(super) async fn extract_plan(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Body(ask): Body<ExtractAsk>,
+) -> Result<Json<RestorePlan>> {
+    operation::extract::plan(&daemon, &name, ask).await.map(Json)
 }
 
 pub(super) async fn extract(

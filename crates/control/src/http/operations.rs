@@ -1,6 +1,6 @@
 //! `/status`, `/check` and `/operations`.
 
-use api::{CheckAsk, LogLine, Operation, OperationAsk, Status};
+use api::{CheckAsk, LogLine, Operation, OperationAsk, RestorePlan, Status};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use ops::{Event, Filter};
@@ -53,6 +53,10 @@ pub(super) async fn list(
 
 pub(super) async fn show(State(daemon): State<Daemon>, Path(id): Path<String>) -> Result<Json<Operation>> {
     operation::find(&daemon, &id).await.map(Json)
+}
+
+pub(super) async fn plan(State(daemon): State<Daemon>, Path(id): Path<String>) -> Result<Json<RestorePlan>> {
+    operation::plan(&daemon, &id).await.map(Json)
 }
 
 /// `?after=12`: lines behind the twelfth.

@@ -2,10 +2,10 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
+    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
     LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SessionView, SourceView, SqlAnswer, SqlAsk,
-    StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SecretAnswer, SecretsView, SessionView,
+    SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -69,6 +69,13 @@ fn operations() -> Vec<Route> {
         get("/operations/{id}", viewer(Of::Operation), "One operation with its steps")
             .gives::<Operation>()
             .to(operations::show),
+        get(
+            "/operations/{id}/plan",
+            viewer(Of::Operation),
+            "What a restore in the place of the live one was planned as",
+        )
+        .gives::<RestorePlan>()
+        .to(operations::plan),
         get("/operations/{id}/log", viewer(Of::Operation), "What its steps said")
             .asks(&[("after", Kind::Number, "lines behind this one")])
             .gives_list::<LogLine>()
@@ -111,6 +118,16 @@ fn stacks() -> Vec<Route> {
             .slow()
             .to(stacks::apply),
         get("/stacks/{name}", viewer(Of::Stack), "One stack").gives::<StackView>().to(stacks::show),
+        get(
+            "/stacks/{name}/secrets",
+            ADMIN,
+            "Which secrets and settings of a stack the vault keeps, also when it is gone",
+        )
+        .gives::<SecretsView>()
+        .to(stacks::secrets),
+        post("/stacks/{name}/secrets/{secret}/read", ADMIN, "What one of them is")
+            .gives::<SecretAnswer>()
+            .to(stacks::secret),
     ]
 }
 
@@ -167,10 +184,12 @@ fn retired() -> Vec<Route> {
             .slow()
             .to(sources::retire),
         post("/operations/{id}/rollback", operator(Of::Operation), "Brings back what an operation replaced")
+            .takes::<ConsentAsk>()
             .gives::<Operation>()
             .slow()
             .to(sources::rollback),
         post("/operations/{id}/rollback/plan", operator(Of::Operation), "What that would do; nothing is touched")
+            .takes::<ConsentAsk>()
             .gives::<RestorePlan>()
             .audited(Audited::No)
             .slow()
@@ -203,6 +222,12 @@ fn opened_sources() -> Vec<Route> {
             .gives::<Operation>()
             .slow()
             .to(instances::extract),
+        post("/sources/{name}/extracts/plan", operator(Of::Source), "What that would do; nothing is touched")
+            .takes::<ExtractAsk>()
+            .gives::<RestorePlan>()
+            .audited(Audited::No)
+            .slow()
+            .to(instances::extract_plan),
     ]
 }
 

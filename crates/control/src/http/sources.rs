@@ -1,7 +1,7 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
+    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
     RetiredView, SourceView, TimelineView,
 };
 use axum::Json;
@@ -96,12 +96,21 @@ pub(super) async fn retire(State(daemon): State<Daemon>, Path(id): Path<String>,
     operation::retire::retire(&daemon, &id, by).await.map(Json)
 }
 
-pub(super) async fn rollback(State(daemon): State<Daemon>, Path(id): Path<String>, by: By) -> Result<Json<Operation>> {
-    operation::restore::rollback::begin(&daemon, &id, by).await.map(Json)
+pub(super) async fn rollback(
+    State(daemon): State<Daemon>,
+    Path(id): Path<String>,
+    by: By,
+    Body(ask): Body<ConsentAsk>,
+) -> Result<Json<Operation>> {
+    operation::restore::rollback::begin(&daemon, &id, &ask, by).await.map(Json)
 }
 
-pub(super) async fn rollback_plan(State(daemon): State<Daemon>, Path(id): Path<String>) -> Result<Json<RestorePlan>> {
-    operation::restore::rollback::plan(&daemon, &id).await.map(Json)
+pub(super) async fn rollback_plan(
+    State(daemon): State<Daemon>,
+    Path(id): Path<String>,
+    Body(ask): Body<ConsentAsk>,
+) -> Result<Json<RestorePlan>> {
+    operation::restore::rollback::plan(&daemon, &id, &ask).await.map(Json)
 }
 
 pub(super) async fn expire(

@@ -1,6 +1,6 @@
 //! `/stacks`: applying a file, and what was applied. A stack has an ETag, so that two people do not overwrite each other unseen.
 
-use api::{ApplyAnswer, ApplyAsk, StackView};
+use api::{ApplyAnswer, ApplyAsk, SecretAnswer, SecretsView, StackView};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, header};
@@ -11,7 +11,7 @@ use super::sources::Body;
 use crate::daemon::Daemon;
 use crate::error::Result;
 use crate::operation::By;
-use crate::stacks;
+use crate::{kept, stacks};
 
 pub(super) async fn apply(
     State(daemon): State<Daemon>,
@@ -24,6 +24,17 @@ pub(super) async fn apply(
     let answer = stacks::apply(&daemon, &ask, seen, &by.name).await?;
     subject.is(&answer.stack);
     Ok(Json(answer))
+}
+
+pub(super) async fn secrets(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<SecretsView>> {
+    kept::list(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn secret(
+    State(daemon): State<Daemon>,
+    Path((name, secret)): Path<(String, String)>,
+) -> Result<Json<SecretAnswer>> {
+    kept::get(&daemon, &name, &secret).await.map(Json)
 }
 
 /// `?after=NAME&limit=100`: by name, from behind this one.

@@ -54,7 +54,7 @@ pub(crate) async fn why_absent(daemon: &Daemon, source: &str, wanted: &str) -> R
     let (kind, subject) = (Some(kind_name(OperationKind::Backup).to_owned()), Some(source.to_owned()));
     let runs = daemon.runs.list(&Filter { kind, subject, limit: LOOKED_AT, ..Filter::default() }).await?;
     let is_meant = |run: &&Run| {
-        let label = read::<Input>(&run.head.plan.input).ok().and_then(|input| input.ask.label);
+        let label = read::<Input>(&run.plan().input).ok().and_then(|input| input.ask.label);
         label.as_deref() == Some(wanted) || stored(run).is_some_and(|id| id == wanted)
     };
     let Some(run) = runs.iter().find(is_meant) else { return Ok(None) };

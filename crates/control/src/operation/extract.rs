@@ -1,32 +1,35 @@
-//! Single databases or tables of a moment, as an operation: the moment is opened, they are put beside the live ones, and on request in
-//! their place.
+//! Single databases or tables of a moment, put beside the live ones, as an operation. In the place of the live ones they go by
+//! `restore::object`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{
-    ExtractAsk, ExtractReport, InstanceKind, Operation, OperationKind, RestoreAsk, RestoreReport, RowsView, StepSeconds,
+    ExtractAsk, ExtractReport, InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport,
+    RowsView, StepSeconds,
 };
 use async_trait::async_trait;
 use engine::postgres::extract::{self, Extracted, Extraction, TableName};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::Conninfo;
-use ops::Retry;
+use ops::{Retry, StepPlan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clone::short_id;
-use super::restore::{Restorer, resolved};
-use super::{At, By, Part, Table, Watch, input, step, submit};
+use super::restore::{Restorer, object, planned, resolved};
+use super::{At, By, Part, Table, Watch, input, step, submit_with};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
-use crate::views;
+use crate::{approvals, views};
 
 const JOBS: usize = 4;
 
 pub(super) fn table() -> Table {
-    Table { kind: OperationKind::Extract, parts: vec![("extract", Arc::new(ExtractIt))] }
+    let beside: Arc<dyn Part> = Arc::new(ExtractIt);
+    let parts = std::iter::once(("extract", beside)).chain(object::parts()).collect();
+    Table { kind: OperationKind::Extract, parts }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,9 +38,42 @@ struct Input {
     ask: ExtractAsk,
 }
 
+/// Nothing is touched.
+pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<RestorePlan> {
+    if ask.swap {
+        return object::plan(daemon, name, &ask).await;
+    }
+    let Prepared { input, resolved, waive } = prepared(daemon, name, ask).await?;
+    let source = input.wanted.source.clone();
+    let mut plan = views::plan(&source, &input.wanted.ask, &resolved);
+    let needed = approvals::needed(daemon, OperationKind::Extract, Some(name)).await?;
+    (plan.waived, plan.approvals) = if waive { (needed > 0, 0) } else { (false, needed) };
+    plan.asked.clone_from(&resolved.asked);
+    plan.into = format!("{} of the live server", input.ask.into.clone().unwrap_or_default());
+    plan.steps = steps(&input, &resolved).into_iter().map(planned).collect();
+    Ok(plan)
+}
+
 pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) -> Result<Operation> {
+    if ask.swap {
+        return object::begin(daemon, name, &ask, by).await;
+    }
+    let Prepared { input: asked, resolved, waive } = prepared(daemon, name, ask).await?;
+    let (steps, input) = (steps(&asked, &resolved), input(&asked)?);
+    let kind = OperationKind::Extract;
+    submit_with(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by, waive).await
+}
+
+struct Prepared {
+    input: Input,
+    resolved: Resolved,
+    waive: bool,
+}
+
+async fn prepared(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<Prepared> {
     let source = daemon.source(name)?;
     tables(&ask)?;
+    let waive = super::restore::waives(name, &ask.consent)?;
     let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
@@ -47,15 +83,18 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) 
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;
     let resolved = resolved(daemon, &wanted.source, &wanted.ask).await?;
     let wanted = Wanted { ask: instances::at_the_same_moment(&wanted.ask, &resolved), ..wanted };
-    // Not tried again by itself: what a try has left in the live cluster is for a person to look at.
-    let what = format!("open {}, and restore {into} from it beside the live one", resolved.asked);
-    let steps = vec![ops::StepPlan { retry: Retry::ONCE, ..step("extract", &what) }];
-    let input = input(&Input { wanted, ask: ExtractAsk { into: Some(into), ..ask } })?;
-    let kind = OperationKind::Extract;
-    submit(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by).await
+    let input = Input { wanted, ask: ExtractAsk { into: Some(into), ..ask } };
+    Ok(Prepared { input, resolved, waive })
 }
 
-fn tables(ask: &ExtractAsk) -> Result<Vec<TableName>> {
+/// Not tried again by itself: what a try has left in the live cluster is for a person to look at.
+fn steps(asked: &Input, resolved: &Resolved) -> Vec<StepPlan> {
+    let into = asked.ask.into.as_deref().unwrap_or_default();
+    let what = format!("open {}, and restore {into} from it beside the live one", resolved.asked);
+    vec![StepPlan { retry: Retry::ONCE, ..step("extract", &what) }]
+}
+
+pub(super) fn tables(ask: &ExtractAsk) -> Result<Vec<TableName>> {
     Ok(ask.tables.iter().map(|name| TableName::parse(name)).collect::<engine::Result<Vec<_>>>()?)
 }
 
@@ -77,28 +116,23 @@ impl Part for ExtractIt {
     }
 }
 
-struct Extract {
-    daemon: Daemon,
-    wanted: Wanted,
-    resolved: Resolved,
-    live: Conninfo,
-    ask: ExtractAsk,
-    tables: Vec<TableName>,
-    into: String,
+pub(super) struct Extract {
+    pub(super) daemon: Daemon,
+    pub(super) wanted: Wanted,
+    pub(super) resolved: Resolved,
+    pub(super) live: Conninfo,
+    pub(super) ask: ExtractAsk,
+    pub(super) tables: Vec<TableName>,
+    pub(super) into: String,
 }
 
 impl Extract {
-    async fn run(&self, watch: &Arc<Watch>) -> Result<ExtractReport> {
+    pub(super) async fn run(&self, watch: &Arc<Watch>) -> Result<ExtractReport> {
         let opened = Box::pin(instances::open(&self.daemon, &self.wanted, &self.resolved, watch)).await?;
         let extracted = self.extract(watch).await;
         watch.step("close");
         instances::remove(&self.daemon, &self.wanted.name).await?;
-        let mut report = self.report(&opened, extracted?);
-        if self.ask.swap {
-            watch.step("swap");
-            self.swap(&mut report).await?;
-        }
-        Ok(report)
+        Ok(self.report(&opened, extracted?))
     }
 
     async fn extract(&self, watch: &Watch) -> Result<Extracted> {
@@ -121,22 +155,6 @@ impl Extract {
         })
     }
 
-    /// A swap that is refused leaves what was restored beside the live one.
-    async fn swap(&self, report: &mut ExtractReport) -> Result<()> {
-        let suffix = self.daemon.host.env.now().strftime("%Y%m%d%H%M%S").to_string();
-        let database = &self.ask.database;
-        if self.tables.is_empty() {
-            let keep_as = format!("{database}_before_{suffix}");
-            let swapped = extract::swap_database(&self.live, database, &self.into, &keep_as).await?;
-            report.kept_as = Some(swapped.kept_as);
-        } else {
-            let swapped = extract::swap_tables(&self.live, database, &self.tables, &self.into, &suffix).await?;
-            report.kept_as = Some(swapped.kept_in.join(", "));
-            report.not_there = swapped.not_there;
-        }
-        Ok(())
-    }
-
     fn report(&self, opened: &RestoreReport, extracted: Extracted) -> ExtractReport {
         let step = |(step, seconds): (String, f64)| StepSeconds { step, seconds };
         let opening = opened.durations.last().map_or(0.0, |total| total.seconds);
@@ -152,10 +170,12 @@ impl Extract {
             bytes: extracted.bytes,
             roles_created: extracted.roles_created,
             harmless: extracted.harmless,
+            attention: extracted.attention,
             left_out: extracted.left_out,
             kept_as: None,
             not_there: Vec::new(),
             durations: std::iter::once(opening).chain(extracted.durations.0.into_iter().map(step)).collect(),
+            runbook: None,
         }
     }
 }

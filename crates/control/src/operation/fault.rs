@@ -26,7 +26,7 @@ static IS_OVER: AtomicBool = AtomicBool::new(false);
 pub(super) fn of(at: &At) -> Option<Fault> {
     let wanted = at.daemon.host.variable("REKINDLE_TEST_FAULT")?;
     let run = &at.work.run;
-    let step = &run.head.plan.steps[at.work.step].name;
+    let step = &run.plan().steps[at.work.step].name;
     let how = wanted.strip_prefix(&format!("{}/{step}/", run.head.kind))?;
     let fault = match how {
         "fails-before" => Fault::FailsBefore,

@@ -11,29 +11,34 @@
 
 use std::sync::Arc;
 
-use api::{Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan};
+use api::{ConsentAsk, Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan};
+use serde::Deserialize;
 
 use super::{At, By, Table};
 use crate::daemon::Daemon;
-use crate::error::Result;
-use crate::views;
+use crate::error::{Error, Result};
+use crate::{consent, views};
 
 mod account;
 pub(crate) mod around;
+mod begins;
 mod beside;
 mod consumers;
 mod cut_over;
 mod into;
 mod moment;
 mod moved;
+pub(super) mod object;
 mod point;
 mod preflight;
+mod promise;
 mod quiesce;
 pub(crate) mod rollback;
 mod snapshot;
 mod swap;
 
 pub(crate) use moment::{Restorer, known, request, resolved};
+pub(super) use swap::planned;
 
 pub(super) fn table() -> Table {
     Table {
@@ -61,12 +66,24 @@ pub(super) fn table() -> Table {
     }
 }
 
+/// What of an operation's input is of matter to who approves it, whatever it restores.
+#[derive(Debug, Deserialize)]
+struct Planned {
+    plan: RestorePlan,
+}
+
+/// The plan of an operation as it stands.
+pub(crate) fn plan_of(run: &ops::Run) -> Option<RestorePlan> {
+    Planned::deserialize(&run.plan().input).ok().map(|planned| planned.plan)
+}
+
 /// Nothing is touched.
 pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
     match ask.mode {
         RestoreMode::Swap | RestoreMode::Beside => swap::plan(daemon, name, ask).await,
         RestoreMode::Into => {
             let source = known(daemon, name).await?;
+            waives(name, &ask.consent)?;
             let resolved = resolved(daemon, &source, ask).await?;
             Ok(views::plan(&source, ask, &resolved))
         }
@@ -78,6 +95,15 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
         RestoreMode::Swap | RestoreMode::Beside => swap::begin(daemon, name, ask, by).await,
         RestoreMode::Into => into::begin(daemon, name, ask, by).await,
     }
+}
+
+/// Of what is put beside the live one, which needs neither a window nor a snapshot: whether nobody need approve it.
+pub(super) fn waives(name: &str, ask: &ConsentAsk) -> Result<bool> {
+    if ask.at.is_some() || ask.no_snapshot.is_some() {
+        let what = "it touches nothing that is live: it needs no time to begin at, and no snapshot is taken";
+        return Err(Error::Ask(what.into()));
+    }
+    consent::is_said(ask.break_glass.as_deref(), &consent::without_approval(name))
 }
 
 fn source_of(at: &At) -> &str {

@@ -53,7 +53,7 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
     let now = daemon.host.env.now();
     let (live_step, progress) =
         daemon.running.watch(&head.id).map(|watch| watch.operation_progress()).unwrap_or_default();
-    let planned = run.step().or(head.plan.steps.last()).map_or("", |step| step.name.as_str());
+    let planned = run.step().or(run.plan().steps.last()).map_or("", |step| step.name.as_str());
     Operation {
         id: head.id.clone(),
         kind: KINDS.into_iter().find(|kind| kind_name(*kind) == head.kind).unwrap_or(OperationKind::Check),
@@ -63,20 +63,22 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
         progress,
         asked_by: head.asked_by.clone(),
         why: head.why.clone(),
-        steps: (0..head.plan.steps.len()).map(|at| step(run, at)).collect(),
+        steps: (0..run.plan().steps.len()).map(|at| step(run, at)).collect(),
         retryable: state.failure.as_ref().is_some_and(|failure| failure.retryable),
         next_try: state.wait_until.filter(|until| *until > now),
-        approvals: state
-            .approvals
-            .iter()
-            .map(|approval| ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at })
-            .collect(),
-        approvals_needed: head.plan.approvals,
+        approvals: state.approvals.iter().map(said).collect(),
+        refused: state.refusal.as_ref().map(said),
+        approvals_needed: run.plan().approvals,
+        waived: run.plan().waived,
         started: state.began.unwrap_or(head.created),
         ended: state.ended,
         error: state.failure.as_ref().map(error_of).or_else(|| catalog_trouble(daemon, run)),
         result: (state.status == Status::Succeeded).then(|| result(run)).flatten(),
     }
+}
+
+fn said(approval: &ops::Approval) -> ApprovalView {
+    ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at }
 }
 
 /// While the catalog fails nothing goes on, and nothing could say so in it.
@@ -96,7 +98,7 @@ fn result(run: &Run) -> Option<serde_json::Value> {
 }
 
 fn step(run: &Run, at: usize) -> StepView {
-    let (planned, state) = (&run.head.plan.steps[at], &run.state.steps[at]);
+    let (planned, state) = (&run.plan().steps[at], &run.state.steps[at]);
     StepView {
         name: planned.name.clone(),
         what: planned.what.clone(),
@@ -121,6 +123,7 @@ fn status(status: Status) -> OperationStatus {
     match status {
         Status::Planned => OperationStatus::Planned,
         Status::AwaitingApproval => OperationStatus::AwaitingApproval,
+        Status::Waiting => OperationStatus::Waiting,
         Status::Running => OperationStatus::Running,
         Status::Retrying => OperationStatus::Retrying,
         Status::Paused => OperationStatus::Paused,

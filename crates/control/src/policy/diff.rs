@@ -26,10 +26,18 @@ struct Place {
 
 /// What is removed comes first, then what is new or different, in the order of the file.
 pub(crate) fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
-    let (before, after) = (places(old), places(new));
-    let removed = before.iter().filter(|place| named(&after, &place.name).is_none());
+    compare(&places(old), &places(new))
+}
+
+/// The same of what is around a stack alone.
+pub(crate) fn outside(old: &Outside, new: &Outside) -> Vec<Change> {
+    compare(&of_outside(old), &of_outside(new))
+}
+
+fn compare(before: &[Place], after: &[Place]) -> Vec<Change> {
+    let removed = before.iter().filter(|place| named(after, &place.name).is_none());
     let removed = removed.map(|place| Change { place: place.name.clone(), what: "removed".into() });
-    let changed = after.iter().flat_map(|place| match named(&before, &place.name) {
+    let changed = after.iter().flat_map(|place| match named(before, &place.name) {
         None => vec![Change { place: place.name.clone(), what: format!("added: {}", whole(place)) }],
         Some(old) => changes(old, place),
     });
@@ -83,6 +91,7 @@ fn of_policy(policy: &Policy) -> Place {
         ("zone", Some(policy.zone.to_string())),
         ("manual", policy.manual.as_ref().map(ToString::to_string)),
         ("windows", Some(windows.join(", ")).filter(|windows| !windows.is_empty())),
+        ("safety_snapshot", (!policy.safety_snapshot).then(|| "false".to_owned())),
     ];
     place("policy", fields)
 }
@@ -113,7 +122,9 @@ fn of_outside(outside: &Outside) -> Vec<Place> {
     let hooks = outside.hooks.iter().map(|one| item("hook", &one.name, one));
     let health = outside.health.iter().map(|one| item("health", &one.name, one));
     let endpoints = outside.endpoints.iter().map(|one| item("endpoint", &one.name, one));
-    services.chain(hooks).chain(health).chain(endpoints).collect()
+    let secrets = outside.secrets.iter().map(|one| item("secret", &one.name, one));
+    let files = outside.files.iter().map(|one| item("file", &one.name, one));
+    services.chain(hooks).chain(health).chain(endpoints).chain(secrets).chain(files).collect()
 }
 
 fn item(what: &str, name: &str, item: &impl serde::Serialize) -> Place {

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::invalid::Invalid;
 use super::{
-    Allowance, Approvals, BackupRule, DrillRule, Entitlements, LogRule, Objectives, Policy, Schedule, Stack,
+    Allowance, Approvals, BackupRule, DrillRule, Entitlements, LogRule, Objectives, Policy, Restored, Schedule, Stack,
     StackSource, Zone, duration,
 };
 
@@ -49,8 +49,9 @@ fn read_stack(table: Table, found: &mut Vec<Finding>) -> Option<Stack> {
     let policy = file.section("policy", found).map(|policy| read_policy(policy, found)).unwrap_or_default();
     let sources: Vec<StackSource> = sources.into_iter().flatten().collect();
     let outside = outside::read(&mut file, &sources, found);
+    let restored = file.section("restored", found).and_then(|part| read_restored(part, found));
     file.end(found);
-    Some(Stack { name: name?, sources, policy, outside })
+    Some(Stack { name: name?, sources, policy, outside, restored })
 }
 
 fn read_source(mut section: Section, found: &mut Vec<Finding>) -> Option<StackSource> {
@@ -60,10 +61,22 @@ fn read_source(mut section: Section, found: &mut Vec<Finding>) -> Option<StackSo
     Some(StackSource { name: name?, url: url? })
 }
 
+fn read_restored(mut section: Section, found: &mut Vec<Finding>) -> Option<Restored> {
+    let operation = section.required("operation", found, text);
+    let (from, moment) = (section.optional("from", found, text), section.optional("moment", found, text));
+    let at = section.optional("at", found, |value| {
+        let time = text(value)?;
+        time.parse().map_err(|_| Invalid::new(format!("{time:?} is not a time such as 2026-11-22T08:00:00Z")))
+    });
+    section.end(found);
+    Some(Restored { operation: operation?, from, moment, at })
+}
+
 fn read_policy(mut section: Section, found: &mut Vec<Finding>) -> Policy {
     let zone = section.optional("zone", found, parsed).unwrap_or(Zone::UTC);
     let manual = section.optional("manual", found, parsed);
     let windows = section.list("windows", found, parsed);
+    let safety_snapshot = section.optional("safety_snapshot", found, flag).unwrap_or(true);
     let rules: Vec<Option<BackupRule>> =
         section.sections("backup", found).into_iter().map(|rule| read_rule(rule, found)).collect();
     refuse_twice("policy.backup", rules.iter().map(|rule| rule.as_ref().map(|rule| rule.name.as_str())), found);
@@ -81,6 +94,7 @@ fn read_policy(mut section: Section, found: &mut Vec<Finding>) -> Policy {
         approvals: approvals.unwrap_or_default(),
         entitlements: entitlements.unwrap_or_default(),
         windows,
+        safety_snapshot,
         manual,
         zone,
     }

@@ -10,6 +10,7 @@ use crate::driver::health::HealthSpec;
 use crate::driver::hook::HookSpec;
 use crate::driver::service::ServiceSpec;
 use crate::driver::{Outcome, fill};
+use crate::secret::SecretRef;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Service {
@@ -117,6 +118,27 @@ fn deadline_seconds() -> u64 {
     120
 }
 
+/// A secret that the stack's programs need; a copy is sealed into the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptSecret {
+    pub(crate) name: String,
+    pub(crate) from: SecretRef,
+}
+
+/// A file of settings; a copy is sealed into the vault as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptFile {
+    pub(crate) name: String,
+    pub(crate) path: String,
+}
+
+impl KeptFile {
+    /// What is wrong with it.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        (!self.path.starts_with('/')).then(|| format!("{:?} is not an absolute path", self.path))
+    }
+}
+
 /// Everything of a stack that is not a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outside {
@@ -128,6 +150,10 @@ pub(crate) struct Outside {
     pub(crate) health: Vec<Health>,
     #[serde(default, rename = "endpoint", skip_serializing_if = "Vec::is_empty")]
     pub(crate) endpoints: Vec<EndpointAt>,
+    #[serde(default, rename = "secret", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) secrets: Vec<KeptSecret>,
+    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<KeptFile>,
 }
 
 impl Outside {

@@ -16,6 +16,7 @@ mod session;
 mod swap;
 mod swap_tables;
 mod tables;
+mod undo;
 
 use std::path::Path;
 
@@ -24,8 +25,9 @@ use vault::Env;
 use vault::backup::tree::Progress;
 
 pub use swap::{SwappedDatabase, reopen_database, swap_database};
-pub use swap_tables::{SwappedTables, swap_tables};
+pub use swap_tables::{SwappedTables, swap_blockers, swap_tables};
 pub use tables::{TableName, extract_tables};
+pub use undo::{has_database, has_schema, remove_database, remove_empty_schema, remove_schema, take_tables_back};
 
 use super::instance::Instance;
 use super::quote;
@@ -79,6 +81,9 @@ pub struct Extracted {
     pub roles_created: Vec<String>,
     /// What the server objected to without losing anything.
     pub harmless: Vec<String>,
+    /// What is not as it was, although no row is missing for it.
+    #[serde(default)]
+    pub attention: Vec<String>,
     /// What was left out on purpose, each with the reason or the statement that adds it.
     pub left_out: Vec<String>,
     pub durations: Durations,
@@ -97,11 +102,11 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         Err(error) => return Err(remove(at, prepared, error).await),
     };
     watch.step("finish");
-    if let Err(error) = finish(at, &mut prepared, &mut outcome.lost).await {
+    if let Err(error) = finish(at, &mut prepared, &mut outcome.attention).await {
         outcome.lost.push(error.to_string());
     }
     watch.step("verify");
-    let tables = verify(at, database, into, Scope::Database, outcome.lost).await?;
+    let tables = verify(at, database, into, Scope::Database, &mut outcome).await?;
     let Prepared { roles, mut left_out, .. } = prepared;
     left_out.extend(roles.memberships);
     Ok(Extracted {
@@ -111,6 +116,7 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         bytes,
         roles_created: roles.created,
         harmless: outcome.harmless,
+        attention: outcome.attention,
         left_out,
         durations: watch.finish(),
     })
@@ -208,18 +214,18 @@ async fn fill(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     shop.restore(at, into, None).await
 }
 
-/// What the dump does not bring: statistics, and what belongs to the database itself. What fails here is lost and told.
-async fn finish(at: &Extraction<'_>, prepared: &mut Prepared, lost: &mut Vec<String>) -> Result<()> {
+/// What the dump does not bring: statistics, and what belongs to the database itself. What fails here needs attention.
+async fn finish(at: &Extraction<'_>, prepared: &mut Prepared, attention: &mut Vec<String>) -> Result<()> {
     let Prepared { live, source, into, left_out, .. } = prepared;
     let mut sql = session::open(at.live, into).await?;
     left_out.extend(database::take_slots(&mut sql).await?);
     if let Err(error) = sql.query("ANALYZE").await {
-        lost.push(format!("ANALYZE: {error}"));
+        attention.push(format!("ANALYZE: {error}"));
     }
     sql.close().await;
     for statement in source.finish_statements(into) {
         if let Err(error) = live.query(&statement).await {
-            lost.push(format!("{statement}: {error}"));
+            attention.push(format!("{statement}: {error}"));
         }
     }
     Ok(())
@@ -251,8 +257,9 @@ async fn verify(
     database: &str,
     live_database: &str,
     scope: Scope,
-    mut lost: Vec<String>,
+    outcome: &mut Outcome,
 ) -> Result<Vec<TableRows>> {
+    let mut lost = std::mem::take(&mut outcome.lost);
     let there = Census::take(&at.instance.conninfo(database)?, database, &scope, at.jobs).await;
     let here = Census::take(at.live, live_database, &scope, at.jobs).await;
     match (there, here) {
@@ -271,5 +278,6 @@ async fn verify(
     let more = lost.len().saturating_sub(MISSING_SHOWN);
     lost.truncate(MISSING_SHOWN);
     lost.extend((more > 0).then(|| format!("and {more} more")));
+    lost.extend(outcome.attention.iter().map(|attention| format!("needs attention: {attention}")));
     Err(Error::Incomplete { into, lost })
 }

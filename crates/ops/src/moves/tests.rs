@@ -28,7 +28,7 @@ fn run(steps: Vec<StepPlan>, approvals: u32) -> Run {
         place: None,
         asked_by: "ada".into(),
         why: String::new(),
-        plan: Plan { input: Value::Null, steps, approvals },
+        plan: Plan { input: Value::Null, steps, approvals, waived: false },
         created: Timestamp::UNIX_EPOCH,
     })
 }
@@ -276,8 +276,74 @@ fn approved_by_as_many_as_it_takes_and_never_by_the_asker() {
     let mut refused = run.clone();
     ok(&mut refused, Event::Refused { by: "eve".into(), why: "not now".into() });
     assert_eq!(refused.state.status, Status::Cancelled);
+    assert_eq!(refused.state.refusal.map(|refusal| refusal.why), Some("not now".to_owned()));
     ok(&mut run, approved("eve"));
     assert_eq!(run.next(at(0)), Next::Act { step: 0 });
+}
+
+fn put_off(step: usize, until: i64) -> Event {
+    let instead = Instead::Wait { until: at(until) };
+    Event::Failed { step, failure: Failure::instead("RK-0000", "not yet", "wait", instead) }
+}
+
+#[test]
+fn a_step_whose_time_has_not_come_waits_and_that_is_no_try() {
+    let mut run = begun();
+    ok(&mut run, Event::Began { step: 0 });
+    ok(&mut run, put_off(0, 60));
+    assert_eq!((run.state.status, run.next(at(59))), (Status::Waiting, Next::Wait { until: at(60) }));
+    assert_eq!((run.state.steps[0].attempts, run.state.failure.as_ref()), (0, None));
+    let mut cancelled = run.clone();
+    ok(&mut cancelled, cancel());
+    assert_eq!(cancelled.state.status, Status::Cancelled);
+    let mut asked = run.clone();
+    ok(&mut asked, Event::RetryAsked { by: "bob".into() });
+    assert_eq!(asked.next(at(0)), Next::Act { step: 0 });
+    assert_eq!(run.next(at(60)), Next::Act { step: 0 });
+    (0..3).for_each(|step| done(&mut run, step));
+    assert_eq!(run.state.status, Status::Succeeded);
+}
+
+#[test]
+fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
+    let mut run = run(vec![step("look", false, 1, Then::Unwind), step("fence", true, 1, Then::Unwind)], 1);
+    let approved = |by: &str| Event::Approved { by: by.into(), why: "yes".into() };
+    let now = Plan { steps: vec![step("look", false, 1, Then::Unwind)], input: json!("now"), ..run.head.plan.clone() };
+    let changed = |step: usize, approvals: u32| {
+        let plan = Box::new(Plan { approvals, ..now.clone() });
+        let failure = Failure::instead("RK-0001", "another backup", "read it again", Instead::Approve { plan });
+        Event::Failed { step, failure }
+    };
+    ok(&mut run, Event::Submitted { by: "ada".into() });
+    ok(&mut run, approved("bob"));
+    let mut late = run.clone();
+    ok(&mut run, Event::Began { step: 0 });
+    ok(&mut run, changed(0, 2));
+    assert_eq!((run.state.status, run.state.approvals.len()), (Status::AwaitingApproval, 0));
+    assert_eq!((run.plan().input.clone(), run.plan().steps.len(), run.state.submitted), (json!("now"), 1, Some(at(0))));
+    assert_eq!(run.state.failure.as_ref().unwrap().code, "RK-0001");
+    no(&mut run, approved("ada"));
+    ok(&mut run, approved("bob"));
+    assert_eq!(run.state.status, Status::AwaitingApproval, "two are needed now");
+    ok(&mut run, approved("eve"));
+    assert!(run.state.failure.is_none());
+    done(&mut run, 0);
+    assert_eq!(run.state.status, Status::Succeeded);
+    // Behind the first step something may have been done: that is a failure like any other.
+    done(&mut late, 0);
+    ok(&mut late, Event::Began { step: 1 });
+    ok(&mut late, changed(1, 1));
+    assert_eq!(late.state.status, Status::Failed);
+}
+
+#[test]
+fn what_nobody_approved_fails_when_it_is_not_so_any_more() {
+    let mut run = begun();
+    let plan = Box::new(Plan { approvals: 1, ..run.head.plan.clone() });
+    ok(&mut run, Event::Began { step: 0 });
+    let failure = Failure::instead("RK-0001", "another backup", "plan again", Instead::Approve { plan });
+    ok(&mut run, Event::Failed { step: 0, failure });
+    assert_eq!(run.state.status, Status::Failed);
 }
 
 #[test]
@@ -290,7 +356,7 @@ fn events(steps: usize) -> impl Strategy<Value = Event> {
     let by = || "bob".to_owned();
     let failures = (any::<bool>(), any::<bool>())
         .prop_map(|(unknown, retryable)| failure(if unknown { Outcome::Unknown } else { Outcome::Clean }, retryable));
-    (0..18usize, 0..steps, failures).prop_map(move |(kind, step, failure)| match kind {
+    (0..19usize, 0..steps, failures).prop_map(move |(kind, step, failure)| match kind {
         0 => Event::PauseAsked { by: by() },
         1 => Event::Resumed { by: by() },
         2 => Event::CancelAsked { by: by(), why: String::new() },
@@ -304,6 +370,7 @@ fn events(steps: usize) -> impl Strategy<Value = Event> {
         12 | 17 => Event::UndoBegan { step },
         13 => Event::UndoDone { step },
         14 => Event::UndoFailed { step, failure },
+        18 => put_off(step, 50),
         _ => Event::Lost,
     })
 }
@@ -356,7 +423,7 @@ fn holds(run: &Run) -> Result<(), TestCaseError> {
     match state.status {
         Status::Succeeded => prop_assert_eq!(count(&[Phase::Done]), steps.len()),
         Status::Cancelled => prop_assert!(steps[0].phase != Phase::Done && steps[2].phase != Phase::Done),
-        Status::Running | Status::Retrying | Status::Unwinding => {
+        Status::Waiting | Status::Running | Status::Retrying | Status::Unwinding => {
             prop_assert!(run.next(at(1000)) != Next::Nothing, "{:?}", state);
         }
         _ => {}

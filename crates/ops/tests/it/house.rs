@@ -83,7 +83,7 @@ pub(crate) fn plan(steps: &[&str], attempts: u32) -> Plan {
         about_ms: None,
         timeout_ms: Some(2000),
     };
-    Plan { input: Value::Null, steps: steps.iter().map(step).collect(), approvals: 0 }
+    Plan { input: Value::Null, steps: steps.iter().map(step).collect(), approvals: 0, waived: false }
 }
 
 pub(crate) fn head(id: &str, plan: Plan) -> Head {

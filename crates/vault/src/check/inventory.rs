@@ -85,7 +85,7 @@ impl Inventory {
             Name::LogHistory(ref source, timeline) | Name::LogMark { ref source, timeline, .. } => {
                 self.timeline(source.clone(), timeline).notes.push(name);
             }
-            Name::Report(..) | Name::Catalog { .. } => self.reports.push(name),
+            Name::Report(..) | Name::Catalog { .. } | Name::Secrets { .. } => self.reports.push(name),
             Name::Audit { .. } => self.audit.push(name),
         }
     }
@@ -111,7 +111,13 @@ impl Inventory {
 
 fn source_of(name: &Name) -> Option<&SourceName> {
     match name {
-        Name::Vault | Name::Key(_) | Name::Pack(_) | Name::Probe(_) | Name::Audit { .. } | Name::Catalog { .. } => None,
+        Name::Vault
+        | Name::Key(_)
+        | Name::Pack(_)
+        | Name::Probe(_)
+        | Name::Audit { .. }
+        | Name::Catalog { .. }
+        | Name::Secrets { .. } => None,
         Name::Manifest(source, _)
         | Name::Pin(source, ..)
         | Name::Proof(source, ..)

@@ -23,6 +23,7 @@ fn every_kind() -> Vec<Name> {
         Name::Report(source, "20261121t034500z-restore".into()),
         Name::Catalog { micros: 1_700_000_000_000_000, part: CatalogPart::State },
         Name::Catalog { micros: 7, part: CatalogPart::History },
+        Name::Secrets { stack: "hub".parse().unwrap(), micros: 1_700_000_000_000_000 },
         Name::Audit { chain: [0xcd; 16], from: 1, to: 300 },
         Name::Probe("00ff".into()),
     ]

@@ -165,6 +165,7 @@ fn operations_that_failed() {
         message: "away".into(),
         hint: "start it".into(),
         causes: vec![],
+        instead: None,
     };
     let failed = || KindOfWork {
         runs: false,

@@ -16,7 +16,7 @@ use super::swap::Swap;
 use crate::error::Result;
 use crate::operation::{At, Part};
 use crate::report::list;
-use crate::views;
+use crate::{kept, restored, views};
 
 #[derive(Debug)]
 pub(super) struct Account;
@@ -25,6 +25,7 @@ pub(super) struct Account;
 impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
         let report = account(at)?;
+        restored::note(at, &report.backup, &report.asked).await?;
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report).await?;
         views::to_json(&report)
     }
@@ -38,7 +39,7 @@ impl Part for Account {
     }
 }
 
-fn name(at: &At) -> Result<Name> {
+pub(super) fn name(at: &At) -> Result<Name> {
     Ok(Name::Report(source_of(at).parse()?, at.id().to_owned()))
 }
 
@@ -55,6 +56,7 @@ fn account(at: &At) -> Result<RunbookReport> {
         asked_by: run.head.asked_by.clone(),
         why: run.head.why.clone(),
         approvals: approvals(run),
+        waived: run.plan().waived,
         began: run.head.created,
         ended,
         asked: swap.asked.clone(),
@@ -66,13 +68,15 @@ fn account(at: &At) -> Result<RunbookReport> {
         backup: text(&beside["backup"]).unwrap_or_else(|| swap.plan.backup.clone()),
         findings: texts(&beside["findings"]),
         snapshot: text(&run.output("snapshot")["id"]),
+        no_snapshot: swap.no_snapshot.clone(),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
-        unserved_seconds: unserved(run),
+        unserved_seconds: unserved(run, "cut-over"),
         pointed: serde_json::from_value(run.output("point").clone()).unwrap_or_default(),
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
             .into_iter()
             .filter(|note| !note.contains("listen_addresses"))
+            .chain(kept::not_covered(&swap.outside))
             .collect(),
         follow_ups: Vec::new(),
         markdown: String::new(),
@@ -84,14 +88,14 @@ fn account(at: &At) -> Result<RunbookReport> {
     Ok(report)
 }
 
-fn approvals(run: &Run) -> Vec<ApprovalView> {
+pub(super) fn approvals(run: &Run) -> Vec<ApprovalView> {
     let view =
         |approval: &ops::Approval| ApprovalView { by: approval.by.clone(), why: approval.why.clone(), at: approval.at };
     run.state.approvals.iter().map(view).collect()
 }
 
-fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
-    let planned = run.head.plan.steps.iter().zip(&run.state.steps).take(last);
+pub(super) fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
+    let planned = run.plan().steps.iter().zip(&run.state.steps).take(last);
     let step = |(planned, state): (&ops::StepPlan, &ops::StepState)| RunbookStep {
         name: planned.name.clone(),
         what: planned.what.clone(),
@@ -102,13 +106,13 @@ fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> {
     planned.map(step).collect()
 }
 
-/// From the first service that was stopped to the first answer of the new cluster.
-fn unserved(run: &Run) -> Option<f64> {
+/// From the first service that was stopped to the end of the step by which the new one serves.
+pub(super) fn unserved(run: &Run, served_again: &str) -> Option<f64> {
     let state = |name: &str| {
-        let at = run.head.plan.steps.iter().position(|step| step.name == name)?;
+        let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at)
     };
-    let (from, to) = (state("quiesce")?.began?, state("cut-over")?.ended?);
+    let (from, to) = (state("quiesce")?.began?, state(served_again)?.ended?);
     Some(to.duration_since(from).as_secs_f64())
 }
 
@@ -131,7 +135,7 @@ fn follow_ups(report: &RunbookReport) -> Vec<String> {
     out
 }
 
-fn markdown(report: &RunbookReport) -> String {
+pub(super) fn markdown(report: &RunbookReport) -> String {
     let mut out = String::new();
     let time = |time: Option<Timestamp>| time.map_or_else(|| "not known".to_owned(), |time| time.to_string());
     let lost = report
@@ -142,11 +146,10 @@ fn markdown(report: &RunbookReport) -> String {
         0 => "nothing".to_owned(),
         commits => format!("{} s, {commits} commits", lost.map_or_else(|| "?".to_owned(), |lost| format!("{lost:.3}"))),
     };
-    let people: Vec<String> = report.approvals.iter().map(|one| format!("{} at {}", one.by, one.at)).collect();
     let rows = [
         ("asked for", report.asked.clone()),
         ("asked by", format!("{} at {}{}", report.asked_by, report.began, because(&report.why))),
-        ("approved by", if people.is_empty() { "nobody had to".to_owned() } else { people.join(", ") }),
+        ("approved by", approved(report)),
         ("reached", format!("LSN {}", report.reached)),
         ("last commit that is there", time(report.reached_commit)),
         ("newest commit before the restore", time(report.newest_commit)),
@@ -156,7 +159,7 @@ fn markdown(report: &RunbookReport) -> String {
             "nobody could write for",
             report.unserved_seconds.map_or_else(|| "?".into(), |seconds| format!("{seconds:.1} s")),
         ),
-        ("state before, in the vault", report.snapshot.clone().unwrap_or_else(|| "its files only".to_owned())),
+        ("state before, in the vault", snapshot(report)),
         ("state before, on disk", report.retired.clone()),
         ("over", report.ended.to_string()),
     ];
@@ -178,6 +181,23 @@ fn markdown(report: &RunbookReport) -> String {
     list(&mut out, "Follow-ups", &report.follow_ups);
     list(&mut out, "Not covered", &report.not_covered);
     out
+}
+
+fn approved(report: &RunbookReport) -> String {
+    let people: Vec<String> = report.approvals.iter().map(|one| format!("{} at {}", one.by, one.at)).collect();
+    match (people.is_empty(), report.waived) {
+        (false, _) => people.join(", "),
+        (true, true) => "NOBODY, although somebody would have had to: the glass was broken".to_owned(),
+        (true, false) => "nobody had to".to_owned(),
+    }
+}
+
+fn snapshot(report: &RunbookReport) -> String {
+    match (&report.snapshot, &report.no_snapshot) {
+        (Some(id), _) => id.clone(),
+        (None, Some(why)) => format!("not backed up: {why}; its files only"),
+        (None, None) => "its files only".to_owned(),
+    }
 }
 
 fn because(why: &str) -> String {

@@ -10,14 +10,22 @@ use ops::{Filter, Phase, Run, Store};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::driver::Driver;
 use crate::driver::health::until_well;
 use crate::driver::hook::{HookSpec, Told, maintenance_page};
 use crate::error::Result;
 use crate::operation::{At, Part, kind_name};
+use crate::policy::Outside;
 use crate::policy::outside::{Hook, When};
+
+/// What of an operation's input is of matter here, whatever it restores.
+#[derive(Debug, Deserialize)]
+pub(super) struct Around {
+    pub(super) stack: String,
+    pub(super) outside: Outside,
+    asked: String,
+}
 
 #[derive(Debug)]
 pub(super) struct Announce;
@@ -67,8 +75,8 @@ pub(super) struct Healthy;
 #[async_trait]
 impl Part for Healthy {
     async fn act(&self, at: &At) -> Result<Value> {
-        let swap: Swap = at.input()?;
-        for health in &swap.outside.health {
+        let around: Around = at.input()?;
+        for health in &around.outside.health {
             at.watch.step(&health.name);
             let (every, deadline) =
                 (Duration::from_secs(health.every_seconds), Duration::from_secs(health.deadline_seconds));
@@ -82,11 +90,11 @@ impl Part for Healthy {
 }
 
 async fn run_all(at: &At, when: When) -> Result<Value> {
-    let swap: Swap = at.input()?;
-    for hook in swap.outside.hooks_at(when) {
+    let around: Around = at.input()?;
+    for hook in around.outside.hooks_at(when) {
         at.watch.step(&hook.name);
         let say = |line: &str| at.work.say(format!("{}: {line}", hook.name));
-        let done = hook.spec.driver().run(&at.daemon.host, &told(at, &swap, hook), &say).await;
+        let done = hook.spec.driver().run(&at.daemon.host, &told(at, &around, hook), &say).await;
         done.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
         at.work.say(format!("{} is done", hook.name));
     }
@@ -94,20 +102,20 @@ async fn run_all(at: &At, when: When) -> Result<Value> {
 }
 
 async fn take_back_all(at: &At) -> Result<()> {
-    let swap: Swap = at.input()?;
-    for hook in swap.outside.hooks_at(When::Announce) {
+    let around: Around = at.input()?;
+    for hook in around.outside.hooks_at(When::Announce) {
         let say = |line: &str| at.work.say(format!("{}: {line}", hook.name));
-        let done = hook.spec.driver().take_back(&at.daemon.host, &told(at, &swap, hook), &say).await;
+        let done = hook.spec.driver().take_back(&at.daemon.host, &told(at, &around, hook), &say).await;
         done.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
     }
     Ok(())
 }
 
-fn told(at: &At, swap: &Swap, hook: &Hook) -> Told {
-    of_run(&at.daemon, &at.work.run, swap, hook)
+fn told(at: &At, around: &Around, hook: &Hook) -> Told {
+    of_run(&at.daemon, &at.work.run, around, hook)
 }
 
-fn of_run(daemon: &Daemon, run: &Run, swap: &Swap, hook: &Hook) -> Told {
+fn of_run(daemon: &Daemon, run: &Run, around: &Around, hook: &Hook) -> Told {
     let source = run.head.subject.as_deref().unwrap_or_default();
     let (mut host, mut port, mut socket) = (String::new(), String::new(), String::new());
     if let Ok(source) = daemon.source(source) {
@@ -120,9 +128,9 @@ fn of_run(daemon: &Daemon, run: &Run, swap: &Swap, hook: &Hook) -> Told {
     }
     let pairs = [
         ("operation", run.head.id.as_str()),
-        ("stack", &swap.stack),
+        ("stack", &around.stack),
         ("source", source),
-        ("moment", &swap.asked),
+        ("moment", &around.asked),
         ("phase", hook.when.name()),
         ("host", &host),
         ("port", &port),
@@ -135,14 +143,17 @@ const PAGES_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Puts up again the pages of operations that an earlier daemon was at: they were its own, and went with it.
 pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
-    let kind = Some(kind_name(OperationKind::Restore).to_owned());
-    let runs = daemon.runs.list(&Filter { kind, unfinished: true, limit: LISTED_MAX, ..Filter::default() }).await?;
-    let mut pages = Vec::new();
+    let (mut runs, mut pages) = (Vec::new(), Vec::new());
+    for kind in [OperationKind::Restore, OperationKind::Extract] {
+        let kind = Some(kind_name(kind).to_owned());
+        let filter = Filter { kind, unfinished: true, limit: LISTED_MAX, ..Filter::default() };
+        runs.extend(daemon.runs.list(&filter).await?);
+    }
     for run in runs.iter().filter(|run| is_announced(run)) {
-        let Ok(swap) = Swap::deserialize(&run.head.plan.input) else { continue };
-        for hook in swap.outside.hooks_at(When::Announce) {
+        let Ok(around) = Around::deserialize(&run.plan().input) else { continue };
+        for hook in around.outside.hooks_at(When::Announce) {
             if let HookSpec::MaintenancePage(page) = &hook.spec {
-                pages.push((page.clone(), of_run(daemon, run, &swap, hook)));
+                pages.push((page.clone(), of_run(daemon, run, &around, hook)));
             }
         }
     }
@@ -154,7 +165,7 @@ pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
 
 fn is_announced(run: &Run) -> bool {
     let state = |name: &str| {
-        let at = run.head.plan.steps.iter().position(|step| step.name == name)?;
+        let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at).map(|state| state.phase)
     };
     state("announce") == Some(Phase::Done) && state("announce-off") != Some(Phase::Done)

@@ -15,22 +15,24 @@ use super::moment::{Restorer, known, request, resolved};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
-use crate::operation::{self, At, By, Part, input, step, submit};
+use crate::operation::{self, At, By, Part, input, step, submit_with};
 use crate::views;
 
 pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) -> Result<Operation> {
     let source = known(daemon, name).await?;
+    let waive = super::waives(name, &ask.consent)?;
     // Refused here, before there is an operation, when it cannot be reached.
     let resolved = resolved(daemon, &source, &ask).await?;
     request(&ask, &Restorer::of(daemon))?;
     if ask.open {
-        return open(daemon, source, ask, &resolved, by).await;
+        return open(daemon, source, ask, &resolved, by, waive).await;
     }
     let ask = instances::at_the_same_moment(&ask, &resolved);
     let steps =
         vec![step("restore", &format!("copy {} into {}, replay its log, and verify it", resolved.asked, ask.into))];
     let (kind, alone) = (OperationKind::Restore, Some(format!("into {}", ask.into)));
-    submit(daemon, operation::Wanted { kind, source: Some(name), alone, input: input(&ask)?, steps }, by).await
+    let wanted = operation::Wanted { kind, source: Some(name), alone, input: input(&ask)?, steps };
+    submit_with(daemon, wanted, by, waive).await
 }
 
 /// Into a directory of its own. What a try has left half made there is used by the next; what was complete is never touched again.
@@ -88,7 +90,14 @@ impl Part for Open {
     }
 }
 
-async fn open(daemon: &Daemon, source: SourceName, ask: RestoreAsk, resolved: &Resolved, by: By) -> Result<Operation> {
+async fn open(
+    daemon: &Daemon,
+    source: SourceName,
+    ask: RestoreAsk,
+    resolved: &Resolved,
+    by: By,
+    waive: bool,
+) -> Result<Operation> {
     if ask.no_start {
         return Err(Error::Ask("a restore that is opened at once has a server: leave out one of the two".into()));
     }
@@ -98,5 +107,6 @@ async fn open(daemon: &Daemon, source: SourceName, ask: RestoreAsk, resolved: &R
     let wanted = Wanted { name, kind: InstanceKind::Restore, source, ask, ttl_seconds: None, quota_bytes: None };
     let (kind, alone) = (OperationKind::Restore, Some(format!("into {}", wanted.ask.into)));
     let input = input(&wanted)?;
-    submit(daemon, operation::Wanted { kind, source: Some(&source_name), alone, input, steps }, by).await
+    let wanted = operation::Wanted { kind, source: Some(&source_name), alone, input, steps };
+    submit_with(daemon, wanted, by, waive).await
 }

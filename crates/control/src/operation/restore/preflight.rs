@@ -17,17 +17,18 @@ use vault::backup::catalog::{self, BackupInfo};
 
 use super::moment::Restorer;
 use super::point::said;
-use super::source_of;
-use super::swap::Swap;
+use super::swap::{Swap, steps};
+use super::{begins, promise, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
 use crate::error::{Error, Result};
 use crate::instances::serves::lying_at;
-use crate::operation::{At, Part};
+use crate::operation::{At, Part, input};
+use crate::policy::Outside;
 use crate::policy::outside::{EndpointAt, Service};
 use crate::source::Source;
-use crate::views;
+use crate::{kept, views};
 
 /// Left free beside what the restore takes.
 const ROOM_TO_SPARE_BYTES: u64 = 256 << 20;
@@ -46,7 +47,7 @@ pub(super) struct Was {
 }
 
 impl Seen {
-    fn note(&mut self, severity: &str, title: String, why: impl Into<String>) {
+    pub(super) fn note(&mut self, severity: &str, title: String, why: impl Into<String>) {
         self.findings.push(FindingView::of_host(severity, title, why.into(), None));
     }
 
@@ -54,9 +55,17 @@ impl Seen {
         self.note("blocks", format!("{who}: {}", trouble.what), trouble.hint.clone().unwrap_or_default());
     }
 
-    fn error(&mut self, who: &str, error: &Error) {
+    pub(super) fn error(&mut self, who: &str, error: &Error) {
         let body = error.body();
         self.note("blocks", format!("{who}: {}", body.told()), body.hint.unwrap_or_default());
+    }
+
+    /// In the operation's log.
+    pub(super) fn say(&self, at: &At) {
+        for finding in &self.findings {
+            let text = format!("{}: {}", finding.severity, finding.title);
+            if finding.severity == "fine" { at.work.say(text) } else { at.work.warn(text) }
+        }
     }
 
     /// What blocks, all of it.
@@ -78,17 +87,19 @@ pub(super) struct Preflight;
 impl Part for Preflight {
     async fn act(&self, at: &At) -> Result<Value> {
         let swap: Swap = at.input()?;
+        begins::wait(&at.daemon, source_of(at), swap.ask.consent.at).await?;
         let source = at.daemon.source(source_of(at))?;
         let resolved = match &swap.back_from {
             None => Some(Restorer::of(&at.daemon).resolve(&source.row.name.parse()?, &swap.ask, None).await?),
             Some(_) => None,
         };
-        let seen = look(&at.daemon, &source, &swap, resolved.as_ref()).await;
-        for finding in &seen.findings {
-            let text = format!("{}: {}", finding.severity, finding.title);
-            if finding.severity == "fine" { at.work.say(text) } else { at.work.warn(text) }
-        }
+        // As it would be planned now: what was planned then may not be so any more.
+        let mut now = swap.anew(&at.daemon, source_of(at), resolved.as_ref()).await?;
+        let seen = look(&at.daemon, &source, &now, resolved.as_ref()).await;
+        seen.say(at);
         seen.refuse()?;
+        now.plan.findings = seen.findings;
+        promise::keep(swap.promised(), now.promised(), input(&now)?, steps(&now, source_of(at)))?;
         views::to_json(&seen.was)
     }
 }
@@ -114,8 +125,37 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     {
         seen.note("warns", format!("the files are copied: this host cannot mount them ({why})"), "");
     }
-    look_at_outside(&mut seen, daemon, source, swap).await;
+    look_at_server(&mut seen, daemon, source, swap).await;
+    look_at_outside(&mut seen, daemon, &swap.outside).await;
+    look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
+    look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
     seen
+}
+
+/// What the stack's programs need beside its databases: that it is there today, and in the vault.
+pub(super) async fn look_at_kept(seen: &mut Seen, daemon: &Daemon, stack: &str, outside: &Outside) {
+    for what in kept::troubles(daemon, stack, outside).await {
+        seen.note(
+            "warns",
+            format!("secrets and settings: {what}"),
+            format!("rekindle secrets {stack} lists what is kept"),
+        );
+    }
+    if let Some(what) = kept::not_covered(outside) {
+        seen.note("warns", format!("not covered: {what}"), "add them to the stack's file: docs/secrets.md");
+    }
+}
+
+/// What is done without.
+pub(super) fn look_at_consent(seen: &mut Seen, waived: bool, no_snapshot: Option<&str>) {
+    if waived {
+        let why = "it is recorded in the audit log, and raised as an alarm";
+        seen.note("warns", "nobody else approves it: the glass was broken".to_owned(), why);
+    }
+    if let Some(why) = no_snapshot {
+        let kept = "what is replaced is kept where it lies, until somebody removes it, and nowhere else";
+        seen.note("warns", format!("the state before is not backed up: {why}"), kept);
+    }
 }
 
 async fn look_at_directory(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
@@ -162,7 +202,7 @@ fn look_at_room(seen: &mut Seen, swap: &Swap, resolved: &Resolved) {
     }
 }
 
-fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
+pub(super) fn look_at_proof(seen: &mut Seen, resolved: &Resolved) {
     let backup = &resolved.backup;
     match (backup.proven, backup.failed) {
         (_, Some(failed)) if backup.has_failed() => {
@@ -186,8 +226,9 @@ fn look_at_passed_over(seen: &mut Seen, resolved: &Resolved, backups: &[BackupIn
     }
 }
 
-async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
-    let (host, name) = (&daemon.host, &source.row.name);
+/// The services that run the old server and the new one, and where those who use it find it.
+async fn look_at_server(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
+    let name = &source.row.name;
     let (live, place) = (&swap.places.live, swap.places.place());
     let (old, new) = (swap.outside.server_of(name, live), swap.outside.server_of(name, place));
     if old.is_none() {
@@ -199,22 +240,28 @@ async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, source: &Source, swap
             format!("add a [[service]] with server_of = {name:?} and directory = {place:?} to stack {}", swap.stack);
         seen.note("blocks", format!("nothing says how a server in {} is started", place.display()), why);
     }
-    for service in &swap.outside.services {
-        let is_new = Some(service) == new && new != old;
-        let of_another = service.server_of.is_some() && Some(service) != old && !is_new;
-        if !of_another {
-            look_at_service(seen, daemon, service, is_new).await;
-        }
+    if let Some(old) = old {
+        look_at_service(seen, daemon, old, false).await;
+    }
+    if let Some(new) = new.filter(|new| Some(*new) != old) {
+        look_at_service(seen, daemon, new, true).await;
     }
     for endpoint in swap.moved.iter().flat_map(|_| swap.outside.endpoints_of(name)) {
         look_at_endpoint(seen, daemon, swap, endpoint).await;
     }
-    for hook in &swap.outside.hooks {
+}
+
+pub(super) async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, outside: &Outside) {
+    let host = &daemon.host;
+    for service in outside.users() {
+        look_at_service(seen, daemon, service, false).await;
+    }
+    for hook in &outside.hooks {
         for trouble in hook.spec.driver().probe(host).await {
             seen.blocks(&format!("hook {}", hook.name), &trouble);
         }
     }
-    for health in &swap.outside.health {
+    for health in &outside.health {
         let (driver, who) = (health.spec.driver(), format!("health {}", health.name));
         for trouble in driver.probe(host).await {
             seen.blocks(&who, &trouble);

@@ -9,6 +9,7 @@ use engine::postgres::wire::{Connection, Mode};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::around::Around;
 use super::preflight::Was;
 use super::source_of;
 use super::swap::Swap;
@@ -28,9 +29,7 @@ pub(super) struct Quiesce;
 impl Part for Quiesce {
     async fn act(&self, at: &At) -> Result<Value> {
         let swap: Swap = at.input()?;
-        for service in swap.outside.users() {
-            stop(at, service).await?;
-        }
+        stop_users(at).await?;
         stop_server(at, &swap, &swap.places.live).await.map(|()| Value::Null)
     }
 
@@ -41,11 +40,38 @@ impl Part for Quiesce {
         if ran(&was, server(at, &swap, live)?).is_some() {
             start_server(at, &swap, live).await?;
         }
-        for service in swap.outside.users().rev() {
-            start(at, service, &was).await?;
-        }
-        Ok(())
+        start_users(at).await
     }
+}
+
+/// The same, and the server runs on.
+#[derive(Debug)]
+pub(super) struct QuiesceUsers;
+
+#[async_trait]
+impl Part for QuiesceUsers {
+    async fn act(&self, at: &At) -> Result<Value> {
+        stop_users(at).await.map(|()| Value::Null)
+    }
+
+    async fn undo(&self, at: &At) -> Result<()> {
+        start_users(at).await
+    }
+}
+
+async fn stop_users(at: &At) -> Result<()> {
+    for service in at.input::<Around>()?.outside.users() {
+        stop(at, service).await?;
+    }
+    Ok(())
+}
+
+async fn start_users(at: &At) -> Result<()> {
+    let was = was(at)?;
+    for service in at.input::<Around>()?.outside.users().rev() {
+        start(at, service, &was).await?;
+    }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -54,19 +80,11 @@ pub(super) struct Resume;
 #[async_trait]
 impl Part for Resume {
     async fn act(&self, at: &At) -> Result<Value> {
-        let (swap, was) = (at.input::<Swap>()?, was(at)?);
-        for service in swap.outside.users().rev() {
-            start(at, service, &was).await?;
-        }
-        Ok(Value::Null)
+        start_users(at).await.map(|()| Value::Null)
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
-        let swap: Swap = at.input()?;
-        for service in swap.outside.users() {
-            stop(at, service).await?;
-        }
-        Ok(())
+        stop_users(at).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Back to what a restore replaced: the same steps, with the cluster that was kept as the successor. What was written since is kept too.
 
-use api::{MomentAsk, Operation, OperationKind, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
+use api::{ConsentAsk, MomentAsk, Operation, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
 use engine::postgres::successor::{Succession, read_control, read_fenced_control};
 use engine::postgres::target::written_since;
 use ops::Store;
@@ -8,33 +8,32 @@ use serde::Deserialize;
 use vault::log::read::LogIndex;
 
 use super::moved::Moved;
-use super::preflight;
-use super::swap::{Swap, planned, steps};
+use super::swap::{Swap, planned, steps, submit};
+use super::{preflight, promise};
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::operation::{By, Wanted, clone::short_id, input, submit};
+use crate::operation::{By, clone::short_id};
 use crate::source::Source;
-use crate::{approvals, retired, stacks};
+use crate::{retired, stacks};
 
 /// Nothing is touched. What would be lost is what was written since.
-pub(crate) async fn plan(daemon: &Daemon, operation: &str) -> Result<RestorePlan> {
-    let (swap, source) = prepared(daemon, operation).await?;
+pub(crate) async fn plan(daemon: &Daemon, operation: &str, ask: &ConsentAsk) -> Result<RestorePlan> {
+    let (swap, source) = prepared(daemon, operation, ask).await?;
     let mut plan = swap.plan.clone();
     plan.findings = preflight::look(daemon, &source, &swap, None).await.findings;
     Ok(plan)
 }
 
-pub(crate) async fn begin(daemon: &Daemon, operation: &str, by: By) -> Result<Operation> {
-    let (swap, source) = prepared(daemon, operation).await?;
-    preflight::look(daemon, &source, &swap, None).await.refuse()?;
-    let name = source.row.name.as_str();
-    let steps = steps(&swap, name);
-    let (kind, alone) = (OperationKind::Restore, Some(format!("the cluster of {name}")));
-    submit(daemon, Wanted { kind, source: Some(name), alone, input: input(&swap)?, steps }, by).await
+pub(crate) async fn begin(daemon: &Daemon, operation: &str, ask: &ConsentAsk, by: By) -> Result<Operation> {
+    let (mut swap, source) = prepared(daemon, operation, ask).await?;
+    let seen = preflight::look(daemon, &source, &swap, None).await;
+    seen.refuse()?;
+    swap.plan.findings = seen.findings;
+    submit(daemon, source.row.name.as_str(), &swap, by).await
 }
 
-async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
+async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Result<(Swap, Source)> {
     let row = retired::of(daemon, operation).await?;
     let source = daemon.source(&row.source)?;
     let stack = stacks::of_source(daemon, &row.source).await?;
@@ -49,8 +48,9 @@ async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
     let (newest_commit, commits_after) = written_since(&index, &read_control(&places.live)?).await?;
     let asked = format!("what was there before operation {operation}");
     let moment = MomentAsk { target: TargetAsk::Latest, before: false, timeline: None };
-    let ask = RestoreAsk { mode: RestoreMode::Swap, into: row.path.clone(), ..RestoreAsk::of(moment) };
-    let plan = RestorePlan {
+    let consent = consent.clone();
+    let ask = RestoreAsk { mode: RestoreMode::Swap, into: row.path.clone(), consent, ..RestoreAsk::of(moment) };
+    let mut plan = RestorePlan {
         source: row.source.clone(),
         asked: asked.clone(),
         backup: String::new(),
@@ -67,10 +67,14 @@ async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
         into: places.place().display().to_string(),
         steps: Vec::new(),
         findings: Vec::new(),
-        approvals: approvals::needed(daemon, OperationKind::Restore, Some(&row.source)).await?,
+        approvals: 0,
+        waived: false,
+        begins: None,
     };
-    let back_from = Some(row.operation.clone());
-    let mut swap = Swap { stack: stack.name, outside: stack.outside, ask, asked, places, plan, moved, back_from };
+    let no_snapshot = promise::consented(daemon, &stack, &row.source, &ask.consent, &mut plan).await?;
+    let (back_from, gaps) = (Some(row.operation.clone()), daemon.catalog.gaps(&row.source).await?.len());
+    let (stack, outside) = (stack.name, stack.outside);
+    let mut swap = Swap { stack, outside, ask, asked, places, plan, moved, back_from, no_snapshot, gaps };
     swap.plan.steps = steps(&swap, &row.source).into_iter().map(planned).collect();
     Ok((swap, source))
 }

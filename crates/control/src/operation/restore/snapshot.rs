@@ -27,12 +27,12 @@ pub(super) struct Snapshot;
 #[async_trait]
 impl Part for Snapshot {
     async fn act(&self, at: &At) -> Result<Value> {
-        let (swap, source) = (at.input::<Swap>()?, at.daemon.source(source_of(at))?);
+        let source = at.daemon.source(source_of(at))?;
         if let Err(error) = inspect(&source.cluster.conninfo).await {
             at.work.warn(format!("the server does not answer, so its files are kept as they are: {error}"));
             return Ok(Value::Null);
         }
-        let label = Some(format!("before-restore-{}", swap.places.word));
+        let label = Some(format!("before-restore-{}", at.id()));
         let made = backup::store_as(at, BackupAsk { label, ..BackupAsk::default() }, None).await?;
         kept(at, made).await
     }

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::moment::{Restorer, request, resolved};
 use super::moved::Moved;
 use super::preflight;
+use super::promise::{self, Promise, Promised};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::operation::{By, Wanted, clone::short_id, input, step, submit};
+use crate::operation::{By, Wanted, clone::short_id, input, step, submit_with};
 use crate::policy::Outside;
 use crate::policy::outside::When;
 use crate::source::Source;
-use crate::{approvals, instances, stacks, views};
+use crate::{instances, stacks, views};
 
 /// What the operation was asked to do. The stack is as it was then: what is applied later changes nothing of a restore under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +38,29 @@ pub(super) struct Swap {
     /// The successor is there already: it was replaced before, by this operation, and comes back.
     #[serde(default)]
     pub(super) back_from: Option<String>,
+    /// Why the state before is not backed up.
+    #[serde(default)]
+    pub(super) no_snapshot: Option<String>,
+    /// Of the source's log, that were known then.
+    #[serde(default)]
+    pub(super) gaps: usize,
+}
+
+impl Swap {
+    /// The same as it would be planned now, at the same places.
+    pub(super) async fn anew(&self, daemon: &Daemon, source: &str, resolved: Option<&Resolved>) -> Result<Swap> {
+        let Promise { stack, plan, no_snapshot, gaps } =
+            promise::anew(daemon, source, &self.ask, &self.plan, resolved).await?;
+        let (name, outside) = (stack.name, stack.outside);
+        let mut now = Swap { stack: name, outside, plan, no_snapshot, gaps, ..self.clone() };
+        now.plan.steps = steps(&now, source).into_iter().map(planned).collect();
+        Ok(now)
+    }
+
+    pub(super) fn promised(&self) -> Promised<'_> {
+        let (plan, outside, no_snapshot) = (&self.plan, &self.outside, self.no_snapshot.is_some());
+        Promised { plan, outside, no_snapshot, gaps: self.gaps }
+    }
 }
 
 impl Swap {
@@ -64,7 +88,9 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
             retry: Retry::ONCE,
             ..step("preflight", "look at everything once more: the moment, room, programs, services and hooks")
         }),
-        Some(step("snapshot", &format!("back up {source} as it is now, and pin that backup"))),
+        swap.no_snapshot
+            .is_none()
+            .then(|| step("snapshot", &format!("back up {source} as it is now, and pin that backup"))),
         swap.back_from.is_none().then(|| undone(step("beside", &beside(swap)), &format!("remove {staged}"))),
         has(When::Announce).then(|| {
             undone(
@@ -128,15 +154,15 @@ fn beside(swap: &Swap) -> String {
     }
 }
 
-fn undone(step: StepPlan, how: &str) -> StepPlan {
+pub(super) fn undone(step: StepPlan, how: &str) -> StepPlan {
     StepPlan { undo: Some(how.to_owned()), ..step }
 }
 
-fn by_hand(name: &str, what: &str) -> StepPlan {
+pub(super) fn by_hand(name: &str, what: &str) -> StepPlan {
     StepPlan { retry: BY_HAND, ..step(name, what) }
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
@@ -150,12 +176,18 @@ pub(super) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Resul
 }
 
 pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) -> Result<Operation> {
-    let (swap, source, resolved) = prepared(daemon, name, &ask).await?;
+    let (mut swap, source, resolved) = prepared(daemon, name, &ask).await?;
     // Refused here, before there is an operation, with all that is in the way.
-    preflight::look(daemon, &source, &swap, Some(&resolved)).await.refuse()?;
-    let steps = steps(&swap, name);
+    let seen = preflight::look(daemon, &source, &swap, Some(&resolved)).await;
+    seen.refuse()?;
+    swap.plan.findings = seen.findings;
+    submit(daemon, name, &swap, by).await
+}
+
+pub(super) async fn submit(daemon: &Daemon, name: &str, swap: &Swap, by: By) -> Result<Operation> {
     let (kind, alone) = (OperationKind::Restore, Some(format!("the cluster of {name}")));
-    submit(daemon, Wanted { kind, source: Some(name), alone, input: input(&swap)?, steps }, by).await
+    let wanted = Wanted { kind, source: Some(name), alone, input: input(swap)?, steps: steps(swap, name) };
+    submit_with(daemon, wanted, by, swap.plan.waived).await
 }
 
 async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap, Source, Resolved)> {
@@ -190,7 +222,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
     ask.moment = instances::at_the_same_moment(&ask, &resolved).moment;
     let mut plan = views::plan(&source.row.name.parse()?, &ask, &resolved);
     plan.into = places.place().display().to_string();
-    plan.approvals = approvals::needed(daemon, OperationKind::Restore, Some(name)).await?;
+    let no_snapshot = promise::consented(daemon, &stack, name, &ask.consent, &mut plan).await?;
     let mut swap = Swap {
         stack: stack.name,
         outside: stack.outside,
@@ -200,11 +232,13 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         plan,
         moved,
         back_from: None,
+        no_snapshot,
+        gaps: daemon.catalog.gaps(name).await?.len(),
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
     Ok((swap, source, resolved))
 }
 
-pub(super) fn planned(step: StepPlan) -> PlannedStep {
+pub(in crate::operation) fn planned(step: StepPlan) -> PlannedStep {
     PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses: step.retry.then == Then::Pause }
 }

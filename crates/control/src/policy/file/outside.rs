@@ -1,5 +1,5 @@
-//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[endpoint]]`. A table is a few keys of ours, and those of the driver that it
-//! names; what neither knows is a finding.
+//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[endpoint]]`, `[[secret]]`, `[[file]]`. A table is a few
+//! keys of ours, and those of the driver that it names; what neither knows is a finding.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use super::section::{Finding, Section};
 use super::{name, refuse_twice};
 use crate::policy::StackSource;
 use crate::policy::invalid::Invalid;
-use crate::policy::outside::{EndpointAt, Health, Hook, Outside, Service};
+use crate::policy::outside::{EndpointAt, Health, Hook, KeptFile, KeptSecret, Outside, Service};
 
 pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Outside {
     let services: Vec<Service> = items(file, "service", found, |one: &Service| one.spec.wrong());
@@ -21,6 +21,10 @@ pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<
         let wrong = Invalid::new(format!("there is no source {:?} in this stack", endpoint.of));
         found.push(Finding::new(&format!("endpoint[{at}].of"), wrong));
     }
+    let secrets: Vec<KeptSecret> = items(file, "secret", found, |_| None);
+    let files: Vec<KeptFile> = items(file, "file", found, KeptFile::wrong);
+    let kept = secrets.iter().map(|one| &one.name).chain(files.iter().map(|one| &one.name));
+    refuse_twice("secret and file", kept.map(|name| Some(name.as_str())), found);
     refuse_twice("service", services.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("hook", hooks.iter().map(|one| Some(one.name.as_str())), found);
     refuse_twice("health", health.iter().map(|one| Some(one.name.as_str())), found);
@@ -33,7 +37,7 @@ pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<
         };
         found.push(Finding::new(&format!("service[{at}].server_of"), wrong));
     }
-    Outside { services, hooks, health, endpoints }
+    Outside { services, hooks, health, endpoints, secrets, files }
 }
 
 fn has(sources: &[StackSource], name: &str) -> bool {

@@ -123,17 +123,38 @@ fn policies() -> impl Strategy<Value = Policy> {
     let first = (prop::collection::vec(rules(), 0..4), lengths(), drills, optional(), optional());
     let second =
         (0..9_u32, lengths(), allowances(), allowances(), windows, prop::option::of(read(&["30 d", "last 9"])));
+    let second = (second, any::<bool>());
     let zones = read::<Zone>(&["UTC", "Europe/Berlin", "America/New_York"]);
     (first, second, zones).prop_map(|(first, second, zone)| {
         let (mut backups, keep, drills, rpo, rto) = first;
-        let (restore, expires_after, manual_backups, clones, windows, manual) = second;
+        let ((restore, expires_after, manual_backups, clones, windows, manual), safety_snapshot) = second;
         backups.sort_by(|a, b| a.name.cmp(&b.name));
         backups.dedup_by(|a, b| a.name == b.name);
         let entitlements = Entitlements { manual_backups, clones };
         let approvals = Approvals { restore, expires_after };
         let objectives = Objectives { rpo, rto };
-        Policy { backups, log: LogRule { keep }, drills, objectives, approvals, entitlements, windows, manual, zone }
+        let log = LogRule { keep };
+        Policy { backups, log, drills, objectives, approvals, entitlements, windows, safety_snapshot, manual, zone }
     })
+}
+
+#[test]
+fn what_is_kept_and_what_it_was_restored_from_are_read_and_printed() {
+    let file = "[stack]\nname = \"hub\"\n[[source]]\nname = \"hub\"\nurl = \"postgres:///hub\"\n\
+                [restored]\noperation = \"7f3\"\nfrom = \"b1\"\nmoment = \"the latest moment\"\nat = \"2026-11-22T08:00:00Z\"\n\
+                [[secret]]\nname = \"key\"\nfrom = \"file:/etc/hub/key\"\n[[file]]\nname = \"settings\"\npath = \"/etc/hub/app.toml\"\n";
+    let stack = parse(file).expect("a good file");
+    assert_eq!(stack.restored.as_ref().map(|restored| restored.operation.as_str()), Some("7f3"));
+    assert_eq!((stack.outside.secrets.len(), stack.outside.files.len()), (1, 1));
+    assert_eq!(parse(&export(&stack).expect("printable")), Ok(stack));
+    let wrong = file
+        .replace("file:/etc/hub/key", "correct horse")
+        .replace("\"/etc/hub/app.toml", "\"app.toml")
+        .replace("\"settings\"", "\"key\"");
+    let found: Vec<String> = parse(&wrong).expect_err("all of it is wrong").iter().map(ToString::to_string).collect();
+    let found = found.join("\n");
+    assert!(found.contains("secret[0]") && found.contains("\"app.toml\" is not an absolute path"), "{found}");
+    assert!(!found.contains("correct horse"), "it may be the secret: {found}");
 }
 
 proptest! {
@@ -143,7 +164,7 @@ proptest! {
     fn what_is_exported_is_read_as_the_same(policy in policies(), command in "\\PC{1,30}") {
         prop_assume!(!command.trim().is_empty());
         let source = StackSource { name: "orders".into(), url: SourceUrl::Command(command) };
-        let stack = Stack { name: "shop".into(), sources: vec![source], policy, outside: Default::default() };
+        let stack = Stack { name: "shop".into(), sources: vec![source], policy, outside: Default::default(), restored: None };
         let text = export(&stack).expect("printable");
         prop_assert_eq!(parse(&text), Ok(stack.clone()), "{}", text);
         prop_assert_eq!(export(&parse(&text).expect("readable")), Ok(text));

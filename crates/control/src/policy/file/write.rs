@@ -3,15 +3,28 @@
 
 use serde::Serialize;
 
-use crate::policy::{Allowance, BackupRule, DrillRule, Outside, Policy, Stack, duration};
+use crate::policy::{Allowance, BackupRule, DrillRule, Outside, Policy, Restored, Stack, duration};
 
 #[derive(Serialize)]
 struct StackFile {
     stack: Head,
     source: Vec<Source>,
     policy: PolicyTable,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<RestoredTable>,
     #[serde(flatten)]
     outside: Outside,
+}
+
+#[derive(Serialize)]
+struct RestoredTable {
+    operation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -32,6 +45,8 @@ struct PolicyTable {
     manual: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     windows: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_snapshot: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     backup: Vec<Backup>,
     log: Log,
@@ -106,9 +121,14 @@ pub(crate) fn export(stack: &Stack) -> Result<String, toml::ser::Error> {
         stack: Head { name: stack.name.clone() },
         source: sources.map(|source| Source { name: source.name.clone(), url: source.url.to_string() }).collect(),
         policy: policy_table(&stack.policy),
+        restored: stack.restored.clone().map(restored),
         outside: stack.outside.clone(),
     };
     toml::to_string(&file)
+}
+
+fn restored(Restored { operation, from, moment, at }: Restored) -> RestoredTable {
+    RestoredTable { operation, from, moment, at: at.map(|at| at.to_string()) }
 }
 
 fn policy_table(policy: &Policy) -> PolicyTable {
@@ -117,6 +137,7 @@ fn policy_table(policy: &Policy) -> PolicyTable {
         zone: policy.zone.to_string(),
         manual: policy.manual.as_ref().map(ToString::to_string),
         windows: policy.windows.iter().map(ToString::to_string).collect(),
+        safety_snapshot: (!policy.safety_snapshot).then_some(false),
         backup: policy.backups.iter().map(backup).collect(),
         log: Log { keep: duration::print(policy.log.keep) },
         drill: policy.drills.as_ref().map(drill),

@@ -1,21 +1,40 @@
-//! Tells what pg_restore could not do apart from what it need not have done. Pure text; the table of harmless words is closed, and
-//! whatever is not in it counts as lost.
+//! Tells what pg_restore could not do by how much it matters. Pure text; first match of the tables below counts. The words that are harmless
+//! are a closed list, and an error that nobody knows needs attention at least.
 
-/// What an error says of the server, and what its entry must be, `*` meaning any words.
+/// What an error says of the server, and its entry of the dump or its statement, `*` meaning any words.
 const HARMLESS: &[(&str, &str)] = &[
     ("extension \"*\" already exists", "*"),
     ("schema \"public\" already exists", "*"),
     // The comment comes with the extension itself.
     ("must be owner of extension *", "* COMMENT - EXTENSION *"),
+    ("must be owner of extension *", "COMMENT ON EXTENSION *"),
     // A newer pg_restore says it to every server; it only switches a limit off.
     ("unrecognized configuration parameter \"transaction_timeout\"", "*"),
 ];
+/// Statements and entries that bring rows, large objects or where sequences stand.
+const BRINGS_DATA: &[&str] = &[
+    "SELECT pg_catalog.setval(*",
+    "SELECT pg_catalog.lo_*",
+    "ALTER LARGE OBJECT *",
+    "CREATE TABLE *",
+    "CREATE UNLOGGED TABLE *",
+    "CREATE SEQUENCE *",
+    "* TABLE DATA *",
+    "* SEQUENCE SET *",
+    "* BLOB *",
+    "* BLOBS *",
+];
 const PREFIX: &str = "pg_restore: ";
+const QUERY: &str = "error: could not execute query: ERROR:";
 const TEXT_CHARS_MAX: usize = 300;
 
+/// Each names its object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) harmless: Vec<String>,
+    /// No row is missing for it; but something is not as it was.
+    pub(super) attention: Vec<String>,
+    /// Data.
     pub(super) lost: Vec<String>,
     /// How many errors pg_restore itself says it passed over.
     pub(super) counted: Option<usize>,
@@ -65,18 +84,25 @@ fn messages(stderr: &str) -> Vec<String> {
 }
 
 fn judge(text: &str, entry: &str, outcome: &mut Outcome) {
-    // Only the first line is the server's; what follows may quote anything.
+    // Only the first line is the server's; what follows may quote anything. The last `Command was` is pg_restore's own.
     let first = text.lines().next().unwrap_or_default();
-    let said = first.strip_prefix("error: could not execute query: ERROR:").map(str::trim);
-    let is_harmless = |said: &str| HARMLESS.iter().any(|(words, of)| fits(words, said) && fits(of, entry));
-    let told: String = match entry {
+    let command = text.lines().find_map(|line| line.strip_prefix("Command was: ")).unwrap_or_default();
+    let object = if entry.is_empty() { command } else { entry };
+    let told = shortened(&match object {
         "" => first.to_owned(),
-        entry => format!("{first} [{entry}]"),
+        object => format!("{first} [{object}]"),
+    });
+    let Some(said) = first.strip_prefix(QUERY).map(str::trim) else {
+        // A COPY that failed, or the program itself.
+        return outcome.lost.push(told);
     };
-    let told = shortened(&told);
-    match said.is_some_and(is_harmless) {
-        true => outcome.harmless.push(told),
-        false => outcome.lost.push(told),
+    let is_harmless = |(words, of): &(&str, &str)| fits(words, said) && fits(of, object);
+    if HARMLESS.iter().any(is_harmless) {
+        outcome.harmless.push(told);
+    } else if object.is_empty() || BRINGS_DATA.iter().any(|of| fits(of, object)) {
+        outcome.lost.push(told);
+    } else {
+        outcome.attention.push(told);
     }
 }
 

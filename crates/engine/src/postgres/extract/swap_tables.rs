@@ -26,6 +26,15 @@ pub struct SwappedTables {
     pub not_there: Vec<String>,
 }
 
+/// What would stay with the live tables, so that a swap of them is refused. Nothing is touched.
+pub async fn swap_blockers(live: &Conninfo, database: &str, tables: &[TableName]) -> Result<Vec<String>> {
+    let mut sql = session::open(live, database).await?;
+    let old = resolve(&mut sql, tables).await?;
+    let found = blockers::standing(&mut sql, &old).await?;
+    sql.close().await;
+    Ok(found)
+}
+
 /// Moves each live table into the schema `<its schema>_before_<suffix>` and the table of the same name in `restored_schema` to its
 /// place, with the owner and the rights that the live one has. On an error everything is as it was.
 pub async fn swap_tables(
@@ -81,7 +90,7 @@ async fn swap(sql: &mut Connection, tables: &[TableName], from: &str, suffix: &s
     Ok(SwappedTables { database: String::new(), tables, kept_in, not_there })
 }
 
-fn keeper(schema: &str, suffix: &str) -> String {
+pub(super) fn keeper(schema: &str, suffix: &str) -> String {
     format!("{schema}_before_{suffix}")
 }
 

@@ -107,6 +107,7 @@ pub async fn extract_tables(
     extracted.into = format!("schema {into_schema} of database {database}");
     extracted.roles_created = prepared.roles.created;
     extracted.harmless = outcome.harmless;
+    extracted.attention = outcome.attention;
     extracted.left_out = prepared.left_out.told;
     extracted.left_out.extend(prepared.roles.memberships);
     extracted.durations = watch.finish();
@@ -307,10 +308,9 @@ async fn copy(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     watch.step("verify");
     let tables: Vec<String> = prepared.tables_there().collect();
     if let Err(error) = prepared.live.query(&format!("ANALYZE {}", tables.join(", "))).await {
-        outcome.lost.push(format!("ANALYZE: {error}"));
+        outcome.attention.push(format!("ANALYZE: {error}"));
     }
-    let lost = std::mem::take(&mut outcome.lost);
-    let tables = verify(at, &prepared.database, &prepared.database, scope, lost).await?;
+    let tables = verify(at, &prepared.database, &prepared.database, scope, &mut outcome).await?;
     Ok((Extracted { tables, bytes, ..Extracted::default() }, outcome))
 }
 

@@ -11,8 +11,7 @@ const SHOWN: usize = 20;
 
 /// Refuses with the list.
 pub(super) async fn refuse(sql: &mut Connection, old: &[Member], new: &[Member], from: &str) -> Result<()> {
-    let mut found = session::column(sql, &dependents(&oids(old))).await?;
-    found.extend(session::column(sql, &publications(&oids(old))).await?);
+    let mut found = standing(sql, old).await?;
     found.extend(row_security(sql, old, new).await?);
     if found.is_empty() {
         return Ok(());
@@ -26,6 +25,13 @@ pub(super) async fn refuse(sql: &mut Connection, old: &[Member], new: &[Member],
             "drop them, swap, and make them anew; or copy the rows you need from schema {from}, which stays as it is"
         ),
     ))
+}
+
+/// What refers to the live tables, whatever comes in their place.
+pub(super) async fn standing(sql: &mut Connection, old: &[Member]) -> Result<Vec<String>> {
+    let mut found = session::column(sql, &dependents(&oids(old))).await?;
+    found.extend(session::column(sql, &publications(&oids(old))).await?);
+    Ok(found)
 }
 
 /// Objects that depend on the tables, on what belongs to them (indexes, sequences), or on their row types, and are not theirs.

@@ -1,0 +1,311 @@
+//! One database, or a table, in the place of the live one, by the same runbook as a whole cluster: what uses it is stopped and started
+//! again, the server runs on, its other databases are not touched, and all the ways in which that is interrupted.
+
+use serde_json::Value;
+use testkit::postgres::wait_until;
+
+use crate::house::{House, PATIENCE, server, text};
+use crate::shop::write;
+
+/// A server with two databases, and an application that says when it is started and stopped.
+struct Hub {
+    house: House,
+}
+
+const STEPS: [&str; 11] = [
+    "preflight",
+    "snapshot",
+    "beside",
+    "announce",
+    "quiesce",
+    "exchange",
+    "migrate",
+    "resume",
+    "health",
+    "announce-off",
+    "report",
+];
+
+impl Hub {
+    fn new() -> Hub {
+        let house = House::new(server(15));
+        let hub = Hub { house };
+        hub.sql("postgres", "CREATE DATABASE sales");
+        hub.sql("postgres", "CREATE DATABASE other");
+        hub.sql("sales", "CREATE TABLE orders (n serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'good' FROM generate_series(1, 500)");
+        hub.sql("other", "CREATE TABLE kept AS SELECT n, md5(n::text) AS t FROM generate_series(1, 1000) n");
+        hub.write_application();
+        hub.apply();
+        hub.house.ok(&["backup", "shop"]);
+        hub
+    }
+
+    fn sql(&self, database: &str, text: &str) -> String {
+        self.house.server.sql(database, text).trim().to_owned()
+    }
+
+    fn write_application(&self) {
+        let path = |name: &str| self.house.path(name).display().to_string();
+        let (runs, said) = (path("runs"), path("said"));
+        let script = format!(
+            "#!/bin/bash\ncase $1 in\nstart) [ -e {runs} ] || {{ touch {runs}; echo start >> {said}; }};;\n\
+             stop) [ ! -e {runs} ] || {{ rm {runs}; echo stop >> {said}; }};;\nstatus) [ -e {runs} ] || exit 3;;\nesac\n"
+        );
+        write(&self.house.path("app"), &script);
+        std::fs::write(self.house.path("runs"), "").unwrap();
+    }
+
+    fn apply(&self) {
+        let (url, app) = (self.house.server.socket_url("postgres"), self.house.path("app").display().to_string());
+        let hook = |name: &str, when: &str| {
+            let script = format!("echo {name} >> {}", self.house.path("said").display());
+            format!(
+                "[[hook]]\nname = \"{name}\"\nwhen = \"{when}\"\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n"
+            )
+        };
+        let server = &self.house.server;
+        let psql = format!(
+            "{}/psql -h {} -p {} -U postgres -d sales",
+            server.bin_dir().display(),
+            server.socket_dir().display(),
+            server.port()
+        );
+        let looks = format!("{psql} -XAtqc 'SELECT count(*) FROM orders'");
+        let file = format!(
+            "[stack]\nname = \"hub\"\n[[source]]\nname = \"shop\"\nurl = {url:?}\n\
+             [[service]]\nname = \"app\"\ndriver = \"command\"\nstart = [{app:?}, \"start\"]\nstop = [{app:?}, \"stop\"]\nstatus = [{app:?}, \"status\"]\n\
+             {}{}{}[[health]]\nname = \"orders\"\nin_a_row = 1\ndriver = \"command\"\ncommand = [\"sh\", \"-c\", {looks:?}]\n",
+            hook("page", "announce"),
+            hook("schema", "migrate"),
+            hook("tell", "done"),
+        );
+        std::fs::write(self.house.path("stack.toml"), file).unwrap();
+        self.house.ok(&["apply", text(&self.house.path("stack.toml"))]);
+    }
+
+    /// What is worth going back to, and then is spoilt.
+    fn spoilt(&self, name: &str) {
+        self.sql("postgres", &format!("SELECT pg_create_restore_point('{name}')"));
+        self.sql("sales", "UPDATE orders SET what = 'spoilt'");
+        self.house.caught_up();
+    }
+
+    fn count(&self, what: &str) -> String {
+        self.sql("sales", &format!("SELECT count(*) FROM orders WHERE what = '{what}'"))
+    }
+
+    /// All of the other database, whoever touched it.
+    fn checksum(&self) -> String {
+        self.sql("other", "SELECT md5(string_agg(xmin || ' ' || ctid || ' ' || k::text, ',' ORDER BY n)) FROM kept k")
+    }
+
+    fn databases(&self) -> Vec<String> {
+        let names = self.sql("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'sales%' ORDER BY 1");
+        names.lines().map(str::to_owned).collect()
+    }
+
+    fn said(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.house.path("said")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn runs(&self) -> bool {
+        self.house.path("runs").exists()
+    }
+
+    fn newest(&self) -> Value {
+        self.house.run(&["ops", "--kind", "extract", "--last", "1"]).1[0].clone()
+    }
+}
+
+fn words<'a>(point: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec!["restore", "shop", "--restore-point", point, "--database", "sales", "--swap", "--yes"];
+    words.extend(more);
+    words
+}
+
+#[test]
+fn a_database_takes_the_live_ones_place_and_the_others_are_not_touched() {
+    let hub = Hub::new();
+    let house = &hub.house;
+    hub.spoilt("good");
+    let before = hub.checksum();
+    let plan = house.ok(&words("good", &["--dry-run"]));
+    let steps: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+    assert_eq!(steps, STEPS);
+    assert!(plan["findings"].to_string().contains("MB free"), "{plan:#}");
+    assert!(hub.said().is_empty() && hub.databases() == ["sales"], "nothing was touched");
+
+    let report = house.ok(&words("good", &[]));
+    assert_eq!((hub.count("good").as_str(), hub.count("spoilt").as_str()), ("500", "0"));
+    assert_eq!(hub.said(), ["page", "stop", "schema", "start", "tell"]);
+    assert_eq!(hub.checksum(), before);
+    let kept = report["kept_as"].as_str().unwrap();
+    assert_eq!(hub.databases(), ["sales", kept]);
+    assert_eq!(hub.sql("postgres", &format!("SELECT datconnlimit FROM pg_database WHERE datname = '{kept}'")), "0");
+    let runbook = &report["runbook"];
+    assert!(
+        runbook["snapshot"].is_string() && runbook["markdown"].as_str().unwrap().contains("| exchange |"),
+        "{report:#}"
+    );
+    let told = house.ok(&["report", runbook["operation"].as_str().unwrap()]);
+    assert_eq!(told["retired"], kept, "{told:#}");
+    assert_eq!(house.ok(&["clones"]), Value::Array(vec![]));
+    house.is_sound();
+}
+
+#[test]
+fn a_table_takes_the_live_ones_place_and_comes_back() {
+    let mut hub = Hub::new();
+    hub.spoilt("good");
+    let table = ["--table", "public.orders", "--keep-serving"];
+    let report = hub.house.ok(&words("good", &table));
+    assert_eq!(hub.count("good"), "500");
+    assert_eq!(hub.said(), ["page", "schema", "tell"], "nothing was stopped");
+    let kept = report["kept_as"].as_str().unwrap().to_owned();
+    assert_eq!(hub.sql("sales", &format!("SELECT count(*) FROM {kept}.orders WHERE what = 'spoilt'")), "500");
+    hub.spoilt("again");
+    hub.house.kill_daemon();
+    hub.house.variable("REKINDLE_TEST_FAULT", "extract/health/hangs");
+    hub.house.start_daemon();
+    let before = hub.newest()["id"].clone();
+    let mut asked = hub.house.spawn(&words("again", &table));
+    cancelled_at(&hub, &before, "health");
+    let _ = asked.wait();
+    assert_eq!(hub.count("spoilt"), "500");
+    let schemas = hub.sql("sales", "SELECT nspname FROM pg_namespace WHERE nspname ~ '_before_|restored' ORDER BY 1");
+    let schemas: Vec<&str> = schemas.lines().collect();
+    assert_eq!(schemas.len(), 2, "{schemas:?}");
+    assert!(
+        schemas.contains(&kept.as_str()) && schemas.iter().any(|name| name.contains("_before_undone_")),
+        "{schemas:?}"
+    );
+}
+
+fn cancelled_at(hub: &Hub, before: &Value, step: &str) {
+    let hangs = || {
+        let one = hub.newest();
+        let at = one["steps"].as_array().into_iter().flatten().find(|at| at["name"] == step).cloned();
+        one["id"] != *before && at.is_some_and(|at| at["status"] == "in-flight")
+    };
+    assert!(wait_until(PATIENCE, hangs), "{step}: {:#}\n{}", hub.newest(), hub.house.log());
+    let id = hub.newest()["id"].as_str().unwrap().to_owned();
+    hub.house.ok(&["ops", "cancel", &id]);
+    assert!(wait_until(PATIENCE, || hub.newest()["status"] == "cancelled"), "{step}: {:#}", hub.newest());
+}
+
+#[test]
+fn cancelled_at_every_step_the_old_database_serves_again() {
+    let mut hub = Hub::new();
+    for step in STEPS.into_iter().filter(|step| *step != "report") {
+        hub.sql("sales", "UPDATE orders SET what = 'good'");
+        let point = format!("before {step}");
+        hub.spoilt(&point);
+        let checksum = hub.checksum();
+        hub.house.kill_daemon();
+        hub.house.variable("REKINDLE_TEST_FAULT", &format!("extract/{step}/hangs"));
+        hub.house.start_daemon();
+        let before = hub.newest()["id"].clone();
+        let mut asked = hub.house.spawn(&words(&point, &[]));
+        cancelled_at(&hub, &before, step);
+        let _ = asked.wait();
+        assert_eq!(hub.count("spoilt"), "500", "{step}");
+        assert!(hub.runs(), "{step}: the application does not run");
+        assert_eq!(hub.checksum(), checksum, "{step}");
+        for name in hub.databases().iter().filter(|name| *name != "sales") {
+            assert!(name.starts_with("sales_undone_"), "{step}: {name}");
+            hub.sql("postgres", &format!("DROP DATABASE \"{name}\""));
+        }
+        assert_eq!(hub.house.ok(&["clones"]), Value::Array(vec![]), "{step}");
+    }
+    hub.house.is_sound();
+}
+
+fn killed(fault: &str) {
+    let mut hub = Hub::new();
+    for step in STEPS {
+        hub.sql("sales", "UPDATE orders SET what = 'good'");
+        let point = format!("before {step}");
+        hub.spoilt(&point);
+        let before = hub.newest()["id"].clone();
+        hub.house.kill_daemon();
+        hub.house.variable("REKINDLE_TEST_FAULT", &format!("extract/{step}/{fault}"));
+        hub.house.start_daemon();
+        let mut asked = hub.house.spawn(&words(&point, &[]));
+        assert!(wait_until(PATIENCE, || hub.house.daemon_is_gone()), "{step} {fault}: {}", hub.house.log());
+        let _ = asked.wait();
+        hub.house.kill_daemon();
+        hub.house.variable("REKINDLE_TEST_FAULT", "");
+        hub.house.start_daemon();
+        let over = || {
+            let one = hub.newest();
+            one["id"] != before && one["status"] == "succeeded"
+        };
+        assert!(wait_until(2 * PATIENCE, over), "{step} {fault}: {:#}\n{}", hub.newest(), hub.house.log());
+        assert_eq!((hub.count("good").as_str(), hub.runs()), ("500", true), "{step} {fault}");
+        let others: Vec<String> = hub.databases().into_iter().filter(|name| name != "sales").collect();
+        assert_eq!(others.len(), 1, "{step} {fault}: {others:?}");
+        hub.sql("postgres", &format!("DROP DATABASE \"{}\"", others[0]));
+        assert_eq!(hub.house.ok(&["clones"]), Value::Array(vec![]), "{step} {fault}");
+    }
+}
+
+#[test]
+fn killed_before_every_step_it_comes_to_its_end() {
+    killed("dies-before");
+}
+
+#[test]
+fn killed_after_every_step_it_comes_to_its_end() {
+    killed("dies-after");
+}
+
+/// Rows that cannot come back are lost, and nothing takes the live one's place; what is only not as it was is for a person to judge.
+#[test]
+fn what_pg_restore_could_not_do_is_told_by_how_much_it_matters() {
+    let hub = Hub::new();
+    hub.sql(
+        "sales",
+        "CREATE TABLE parent (n int PRIMARY KEY); CREATE TABLE child (n int CONSTRAINT of_parent REFERENCES parent); \
+         SET session_replication_role = replica; INSERT INTO child VALUES (99)",
+    );
+    hub.spoilt("no parent");
+    let beside = ["restore", "shop", "--restore-point", "no parent", "--database", "sales", "--into", "a", "--yes"];
+    let (code, report) = hub.house.run(&beside);
+    assert_eq!(code, 1, "{report:#}");
+    let attention = report["attention"].as_array().unwrap();
+    assert!(attention.len() == 1 && attention[0].as_str().unwrap().contains("of_parent"), "{report:#}");
+    let (code, refused) = hub.house.run(&words("no parent", &[]));
+    assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3052")), "{refused:#}");
+    assert_eq!(hub.databases(), ["sales"]);
+
+    hub.sql(
+        "sales",
+        "CREATE FUNCTION public.only_here() RETURNS bool LANGUAGE sql AS $$ SELECT current_database() = 'sales' $$; \
+         CREATE TABLE picky (n int CONSTRAINT here CHECK (public.only_here())); INSERT INTO picky VALUES (1)",
+    );
+    hub.spoilt("picky");
+    let (_, refused) = hub.house.run(&words("picky", &[]));
+    assert_eq!(refused["code"], "RK-3052", "{refused:#}");
+    assert!(refused["message"].as_str().unwrap().contains("COPY failed for table \"picky\""), "{refused:#}");
+    assert_eq!((hub.databases(), hub.runs()), (vec!["sales".to_owned()], true));
+    let beside = ["restore", "shop", "--restore-point", "picky", "--database", "sales", "--into", "b", "--yes"];
+    let (_, lost) = hub.house.run(&beside);
+    assert_eq!(lost["code"], "RK-2093", "{lost:#}");
+    let said = lost.to_string();
+    assert!(said.contains("COPY failed") && said.contains("needs attention: "), "{lost:#}");
+}
+
+#[test]
+fn all_that_is_in_the_way_of_a_table_is_said_before_anything_is_touched() {
+    let hub = Hub::new();
+    hub.sql("sales", "CREATE VIEW seen AS SELECT * FROM orders");
+    hub.spoilt("good");
+    let (code, refused) = hub.house.run(&words("good", &["--table", "public.orders"]));
+    assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3052")), "{refused:#}");
+    assert!(refused["message"].as_str().unwrap().contains("view public.seen"), "{refused:#}");
+    let (_, refused) = hub.house.run(&["restore", "shop", "--to", "latest", "--database", "none", "--swap", "--yes"]);
+    assert_eq!(refused["code"], "RK-3052", "{refused:#}");
+    assert!(hub.said().is_empty());
+}

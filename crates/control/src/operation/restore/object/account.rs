@@ -1,0 +1,97 @@
+//! The account of a database or table that was put in the place of the live one. Sealed into the vault, so that it outlives the catalog.
+
+use api::{ExtractReport, RunbookReport};
+use async_trait::async_trait;
+use ops::Found;
+use serde::Deserialize;
+use serde_json::Value;
+use vault::format::sealed::Kind;
+
+use super::Object;
+use super::exchange::Exchanged;
+use crate::error::Result;
+use crate::operation::restore::account::{approvals, markdown, name, steps, unserved};
+use crate::operation::restore::source_of;
+use crate::operation::{At, Part};
+use crate::{kept, restored, views};
+
+#[derive(Debug)]
+pub(super) struct Account;
+
+#[async_trait]
+impl Part for Account {
+    async fn act(&self, at: &At) -> Result<Value> {
+        let report = account(at)?;
+        if let Some(runbook) = &report.runbook {
+            restored::note(at, &runbook.backup, &runbook.asked).await?;
+        }
+        at.daemon.vault.put_json(Kind::Report, &name(at)?, &report.runbook).await?;
+        views::to_json(&report)
+    }
+
+    async fn look(&self, at: &At) -> Result<Found> {
+        match at.daemon.vault.get_json::<RunbookReport>(Kind::Report, &name(at)?).await {
+            Ok(runbook) => Ok(Found::Done(views::to_json(&ExtractReport { runbook: Some(runbook), ..account(at)? })?)),
+            Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn account(at: &At) -> Result<ExtractReport> {
+    let (object, run) = (at.input::<Object>()?, &at.work.run);
+    let broken = |e: serde_json::Error| vault::Error::Internal(format!("what a step left: {e}"));
+    let restored = ExtractReport::deserialize(run.output("beside")).map_err(broken)?;
+    let exchanged = Exchanged::deserialize(run.output("exchange")).map_err(broken)?;
+    let ended = at.daemon.host.env.now();
+    let mut runbook = RunbookReport {
+        operation: at.id().to_owned(),
+        stack: object.stack.clone(),
+        source: source_of(at).to_owned(),
+        asked_by: run.head.asked_by.clone(),
+        why: run.head.why.clone(),
+        approvals: approvals(run),
+        waived: run.plan().waived,
+        began: run.head.created,
+        ended,
+        asked: format!("{}, {}", object.what(), object.asked),
+        reached: restored.reached.clone(),
+        reached_commit: restored.reached_commit,
+        newest_commit: object.plan.newest_commit,
+        commits_lost: object.plan.commits_after,
+        backup: object.plan.backup.clone(),
+        findings: Vec::new(),
+        snapshot: run.output("snapshot")["id"].as_str().map(str::to_owned),
+        no_snapshot: object.no_snapshot.clone(),
+        retired: exchanged.kept_as.clone(),
+        unserved_seconds: unserved(run, "exchange"),
+        steps: steps(run, at.work.step, ended),
+        not_covered: not_covered(&restored, &exchanged).into_iter().chain(kept::not_covered(&object.outside)).collect(),
+        follow_ups: follow_ups(&object, &exchanged),
+        markdown: String::new(),
+    };
+    runbook.markdown = markdown(&runbook);
+    Ok(ExtractReport {
+        into: object.what(),
+        kept_as: Some(exchanged.kept_as),
+        not_there: exchanged.not_there,
+        runbook: Some(runbook),
+        ..restored
+    })
+}
+
+fn not_covered(restored: &ExtractReport, exchanged: &Exchanged) -> Vec<String> {
+    let roles = restored.roles_created.iter().map(|role| format!("role {role} was missing: it has no password now"));
+    let only_old = exchanged.not_there.iter().map(|what| format!("only the old one has: {what}"));
+    restored.left_out.iter().cloned().chain(roles).chain(only_old).collect()
+}
+
+fn follow_ups(object: &Object, exchanged: &Exchanged) -> Vec<String> {
+    let drop = if object.ask.tables.is_empty() { "DROP DATABASE" } else { "DROP SCHEMA … CASCADE" };
+    let kept = format!(
+        "the old one is kept as {}, and lets only superusers in where it is a database: look for rows worth recovering, then {drop}",
+        exchanged.kept_as
+    );
+    let counted = "commits are counted of the whole cluster: its other databases lost none of them".to_owned();
+    vec![kept, counted]
+}
