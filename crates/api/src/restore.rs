@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ApprovalView, FindingView};
+use crate::{ApprovalView, CommsView, FindingView, MigrationView, ObjectivesView, RowsLost};
 
 /// Which moment. Exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,6 +74,12 @@ pub struct RestoreAsk {
     /// Bytes a second that are fetched behind; 0 is no limit.
     #[serde(default)]
     pub limit: u64,
+    /// When what is to be undone happened; only the report uses it.
+    #[serde(default)]
+    pub happened: Option<Timestamp>,
+    /// When somebody noticed.
+    #[serde(default)]
+    pub detected: Option<Timestamp>,
 }
 
 impl RestoreAsk {
@@ -90,6 +96,8 @@ impl RestoreAsk {
             owner: None,
             open: false,
             limit: 0,
+            happened: None,
+            detected: None,
         }
     }
 }
@@ -126,6 +134,12 @@ pub struct RestorePlan {
     /// The newest commit that the vault knows; what lies between will not be in the restored cluster.
     pub newest_commit: Option<Timestamp>,
     pub commits_after: u64,
+    /// Where the log tells: rows written behind the moment, by table, the most first.
+    #[serde(default)]
+    pub rows_lost: Vec<RowsLost>,
+    /// Why there may be more than that.
+    #[serde(default)]
+    pub rows_lost_note: Option<String>,
     pub bytes: u64,
     pub log_bytes: u64,
     pub major: u32,
@@ -139,10 +153,16 @@ pub struct RestorePlan {
     /// People who must approve.
     #[serde(default)]
     pub approvals: u32,
+    /// How long all steps take, by what was measured; nothing where one of them never was.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// For how long nobody can write, in the same way.
+    #[serde(default)]
+    pub unserved_seconds: Option<f64>,
 }
 
 /// A step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedStep {
     pub name: String,
     pub what: String,
@@ -150,6 +170,9 @@ pub struct PlannedStep {
     pub undo: Option<String>,
     /// Whether a person decides when it fails; otherwise everything is taken back.
     pub pauses: bool,
+    /// How long it takes, by what was measured of the same step before; nothing where it never was.
+    #[serde(default)]
+    pub seconds: Option<f64>,
 }
 
 /// The account of a restore in the place of a live cluster.
@@ -161,6 +184,14 @@ pub struct RunbookReport {
     pub asked_by: String,
     pub why: String,
     pub approvals: Vec<ApprovalView>,
+    /// When what was undone happened, and when somebody noticed, as far as people said.
+    #[serde(default)]
+    pub happened: Option<Timestamp>,
+    #[serde(default)]
+    pub detected: Option<Timestamp>,
+    /// In which the stack's times are told.
+    #[serde(default)]
+    pub zone: String,
     pub began: Timestamp,
     pub ended: Timestamp,
     pub asked: String,
@@ -168,28 +199,47 @@ pub struct RunbookReport {
     pub reached_commit: Option<Timestamp>,
     pub newest_commit: Option<Timestamp>,
     pub commits_lost: u64,
+    #[serde(default)]
+    pub rows_lost: Vec<RowsLost>,
+    #[serde(default)]
+    pub rows_lost_note: Option<String>,
     pub backup: String,
+    #[serde(default)]
+    pub backup_ended: Option<Timestamp>,
+    /// What speaks for the backup and for what was restored of it.
+    #[serde(default)]
+    pub evidence: Vec<String>,
     pub findings: Vec<String>,
+    #[serde(default)]
+    pub migrations: Vec<MigrationView>,
     /// The backup of the state before; nothing where the server did not answer any more.
     pub snapshot: Option<String>,
     /// Where the old cluster is kept.
     pub retired: String,
     /// From the first service that was stopped to the first answer of the new cluster.
     pub unserved_seconds: Option<f64>,
+    #[serde(default)]
+    pub unserved_seconds_planned: Option<f64>,
+    #[serde(default)]
+    pub objectives: ObjectivesView,
     pub steps: Vec<RunbookStep>,
     pub not_covered: Vec<String>,
     pub follow_ups: Vec<String>,
+    #[serde(default)]
+    pub comms: CommsView,
     /// The same for people.
     pub markdown: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunbookStep {
     pub name: String,
     pub what: String,
     pub began: Timestamp,
     pub ended: Timestamp,
     pub attempts: u32,
+    #[serde(default)]
+    pub seconds_planned: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -226,6 +276,8 @@ pub struct RestoreReport {
     pub pages_checked: u64,
     pub pages_bad: u64,
     pub findings: Vec<String>,
+    #[serde(default)]
+    pub migrations: Vec<MigrationView>,
     pub promoted: bool,
     pub not_covered: Vec<String>,
     /// The name under which it is looked after until everything is fetched.

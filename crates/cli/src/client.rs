@@ -186,6 +186,13 @@ impl Client {
         self.post(&["operations", operation, "rollback", "plan"], &()).await
     }
 
+    /// As the daemon writes it: markdown, html or json.
+    pub async fn report(&self, operation: &str, format: &str) -> Answer<String> {
+        let path = ["operations", operation, "report"];
+        let body = self.send_with(Method::GET, &path, &[("format", format)], None::<&()>).await?;
+        String::from_utf8(body).map_err(|error| Failure::answer(&path.join("/"), error))
+    }
+
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {
         self.post(&["check"], ask).await
     }

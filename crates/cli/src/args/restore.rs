@@ -23,7 +23,21 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub objects: ObjectArgs,
     #[command(flatten)]
+    pub incident: IncidentArgs,
+    #[command(flatten)]
     pub place: WhereArgs,
+}
+
+/// What only the report tells.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "For the report")]
+pub struct IncidentArgs {
+    /// When what is to be undone happened; a time as for --time
+    #[arg(long, value_name = "TIME")]
+    pub happened: Option<String>,
+    /// When somebody noticed
+    #[arg(long, value_name = "TIME")]
+    pub detected: Option<String>,
 }
 
 /// Single databases or tables instead of the cluster.

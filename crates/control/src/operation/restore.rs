@@ -22,13 +22,17 @@ pub(crate) mod around;
 mod beside;
 mod cut_over;
 mod into;
+mod lost;
+mod migrations;
 mod moment;
+mod pace;
 mod preflight;
 mod quiesce;
 pub(crate) mod rollback;
 mod snapshot;
 mod swap;
 
+pub(crate) use account::{document, report};
 pub(crate) use moment::{Restorer, known, request, resolved};
 
 pub(super) fn table() -> Table {
@@ -44,7 +48,7 @@ pub(super) fn table() -> Table {
             ("quiesce", Arc::new(quiesce::Quiesce)),
             ("last-log", Arc::new(snapshot::LastLog)),
             ("cut-over", Arc::new(cut_over::CutOver)),
-            ("migrate", Arc::new(around::Hooks::MIGRATE)),
+            ("migrate", Arc::new(migrations::Migrate)),
             ("resume", Arc::new(quiesce::Resume)),
             ("health", Arc::new(around::Healthy)),
             ("smoke", Arc::new(around::Hooks::SMOKE)),

@@ -112,7 +112,9 @@ fn of_outside(outside: &Outside) -> Vec<Place> {
     let services = outside.services.iter().map(|one| item("service", &one.name, one));
     let hooks = outside.hooks.iter().map(|one| item("hook", &one.name, one));
     let health = outside.health.iter().map(|one| item("health", &one.name, one));
-    services.chain(hooks).chain(health).collect()
+    let migrations = outside.migrations.iter();
+    let migrations = migrations.map(|one| item("migration", &format!("{}/{}", one.source, one.database), one));
+    services.chain(hooks).chain(health).chain(migrations).collect()
 }
 
 fn item(what: &str, name: &str, item: &impl serde::Serialize) -> Place {

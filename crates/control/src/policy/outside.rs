@@ -80,6 +80,15 @@ fn deadline_seconds() -> u64 {
     120
 }
 
+/// Where the schema of a database must stand for the application to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Migration {
+    pub(crate) source: String,
+    pub(crate) database: String,
+    /// The newest version, as its tool notes it.
+    pub(crate) expects: String,
+}
+
 /// Everything of a stack that is not a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outside {
@@ -89,6 +98,8 @@ pub(crate) struct Outside {
     pub(crate) hooks: Vec<Hook>,
     #[serde(default, rename = "health", skip_serializing_if = "Vec::is_empty")]
     pub(crate) health: Vec<Health>,
+    #[serde(default, rename = "migration", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) migrations: Vec<Migration>,
 }
 
 impl Outside {

@@ -281,6 +281,7 @@ async fn describe(sql: &mut Connection, cluster: &Cluster, look: &Look, start: L
         tablespaces: tablespaces.collect(),
         outside_config: outside_config(sql, &cluster.data_directory).await?,
         databases: census::take(sql, &cluster.conninfo).await?,
+        roles: census::roles(sql).await?,
     })
 }
 

@@ -49,7 +49,6 @@ impl Part for AnnounceOff {
 pub(super) struct Hooks(When);
 
 impl Hooks {
-    pub(super) const MIGRATE: Hooks = Hooks(When::Migrate);
     pub(super) const SMOKE: Hooks = Hooks(When::Smoke);
     pub(super) const RE_SYNC: Hooks = Hooks(When::ReSync);
 }
@@ -81,7 +80,7 @@ impl Part for Healthy {
     }
 }
 
-async fn run_all(at: &At, when: When) -> Result<Value> {
+pub(super) async fn run_all(at: &At, when: When) -> Result<Value> {
     let swap: Swap = at.input()?;
     for hook in swap.outside.hooks_at(when) {
         at.watch.step(&hook.name);

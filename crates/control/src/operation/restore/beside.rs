@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::into::REPORT;
 use super::moment::{Restorer, request};
-use super::source_of;
 use super::swap::Swap;
+use super::{migrations, source_of};
 use crate::error::{Error, Result};
 use crate::instances::remove_folder;
 use crate::operation::{At, Part};
@@ -40,7 +40,14 @@ impl Part for Beside {
         if let Some(opened) = &restored.opened {
             opened.instance.stop().await?;
         }
-        let report = views::to_json(&report::of_restore(&restored, at.daemon.host.env.now()))?;
+        migrations::say(at, &restored.verified.migrations);
+        let expected: Vec<_> = migrations::expected(&swap, source_of(at)).collect();
+        for difference in migrations::differences(&restored.verified.migrations, &expected) {
+            at.work.warn(format!("before it is migrated, {difference}"));
+        }
+        let mut report = report::of_restore(&restored, at.daemon.host.env.now());
+        report.migrations = migrations::views(&restored.verified.migrations, &expected);
+        let report = views::to_json(&report)?;
         let path = staged.join(REPORT);
         std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
         Ok(report)

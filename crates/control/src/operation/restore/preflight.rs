@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::moment::Restorer;
-use super::source_of;
 use super::swap::Swap;
+use super::{migrations, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
@@ -100,6 +100,9 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
         look_at_proof(&mut seen, resolved);
     }
     look_at_outside(&mut seen, daemon, source, swap).await;
+    for difference in migrations::before(source, swap).await {
+        seen.note("warns", difference, "after the step migrate it must be as expected");
+    }
     seen
 }
 

@@ -5,9 +5,10 @@ use engine::postgres::successor::Succession;
 use engine::postgres::target::Resolved;
 use ops::{Retry, StepPlan, Then};
 use serde::{Deserialize, Serialize};
+use vault::log::read::LogIndex;
 
 use super::moment::{Restorer, request, resolved};
-use super::preflight;
+use super::{lost, migrations, pace, preflight};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, step, submit};
@@ -30,6 +31,9 @@ pub(super) struct Swap {
     /// The successor is there already: it was replaced before, by this operation, and comes back.
     #[serde(default)]
     pub(super) back_from: Option<String>,
+    /// The newest timeline on the way to which the moment lies.
+    #[serde(default)]
+    pub(super) lived_on: Option<u32>,
 }
 
 /// Once more after a moment, then a person looks.
@@ -77,7 +81,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
             ),
             &format!("put {retired} back at {live}, and keep the new one aside"),
         )),
-        has(When::Migrate).then(|| by_hand("migrate", &format!("run {}", hooks(When::Migrate)))),
+        migrate(swap, source, has(When::Migrate).then(|| hooks(When::Migrate))),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
@@ -90,6 +94,15 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         Some(by_hand("report", "write down what happened, sealed in the vault")),
     ];
     all.into_iter().flatten().collect()
+}
+
+fn migrate(swap: &Swap, source: &str, hooks: Option<String>) -> Option<StepPlan> {
+    let expected: Vec<String> =
+        migrations::expected(swap, source).map(|one| format!("{} is at {}", one.database, one.expects)).collect();
+    let run = hooks.map(|hooks| format!("run {hooks}"));
+    let look = (!expected.is_empty()).then(|| format!("see that {}", expected.join(", ")));
+    let what: Vec<String> = run.into_iter().chain(look).collect();
+    (!what.is_empty()).then(|| by_hand("migrate", &what.join(", then ")))
 }
 
 fn undone(step: StepPlan, how: &str) -> StepPlan {
@@ -117,7 +130,7 @@ pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
     let (swap, source, resolved) = prepared(daemon, name, &ask).await?;
     // Refused here, before there is an operation, with all that is in the way.
     preflight::look(daemon, &source, &swap, Some(&resolved)).await.refuse()?;
-    let steps = steps(&swap, name);
+    let steps = pace::with_times(steps(&swap, name), &swap.plan);
     let (kind, alone) = (OperationKind::Restore, Some(format!("the cluster of {name}")));
     submit(daemon, Wanted { kind, source: Some(name), alone, input: input(&swap)?, steps }, by).await
 }
@@ -146,11 +159,16 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         places,
         plan,
         back_from: None,
+        lived_on: Some(resolved.lineage.timeline()),
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
+    pace::fill(daemon, name, &mut swap.plan).await?;
+    let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
+    lost::fill(&index, &source, &resolved, &mut swap.plan).await;
     Ok((swap, source, resolved))
 }
 
 pub(super) fn planned(step: StepPlan) -> PlannedStep {
-    PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses: step.retry.then == Then::Pause }
+    let pauses = step.retry.then == Then::Pause;
+    PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses, seconds: None }
 }
