@@ -9,6 +9,8 @@ use testkit::postgres::{StopMode, wait_until};
 
 use crate::house::{House, PATIENCE, server, text};
 
+mod told;
+
 /// The house with its server run by a service, and an application that writes for as long as it runs.
 struct Shop {
     house: House,
