@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vault::backup::tree::{PageState, Tree, TreeKind};
 
-use super::backup::census;
+use super::backup::census::{self, Sequences};
 use super::info::ClusterInfo;
 use super::instance::Instance;
 use super::lsn::Lsn;
@@ -50,7 +50,7 @@ impl Verified {
 
 /// Looks at everything, every page too.
 pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
-    let mut verified = look(sql, instance, info).await?;
+    let mut verified = compare_all(sql, instance, info, Sequences::Read).await?;
     if info.checksums {
         let folder = instance.data_directory.clone();
         let read = tokio::task::spawn_blocking(move || read_pages(&folder)).await;
@@ -62,10 +62,19 @@ pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInf
     Ok(verified)
 }
 
-/// Connects to every database and compares what is there; reads no page but those of the catalogs.
+/// Connects to every database and compares what is there; reads no page but those of the catalogs and of tables of migrations.
 pub async fn look(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
+    compare_all(sql, instance, info, Sequences::LeftOut).await
+}
+
+async fn compare_all(
+    sql: &mut Connection,
+    instance: &Instance,
+    info: &ClusterInfo,
+    sequences: Sequences,
+) -> Result<Verified> {
     let mut verified = Verified::default();
-    let there = census::take(sql, &instance.conninfo("postgres")?).await?;
+    let there = census::take(sql, &instance.conninfo("postgres")?, sequences).await?;
     verified.databases = there.iter().map(|database| database.name.clone()).collect();
     verified.relations = there.iter().map(|database| database.relations_total).sum();
     let roles = census::roles(sql).await?;

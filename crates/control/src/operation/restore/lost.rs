@@ -33,18 +33,19 @@ const REPORT_BYTES_MAX: u64 = 16 * LOG_READ_BYTES_MAX;
 pub(super) async fn fill(index: &LogIndex, source: &Source, resolved: &Resolved, plan: &mut RestorePlan) {
     if resolved.commits_after > 0 {
         let written = rows_behind(index, resolved, LOG_READ_BYTES_MAX).await;
-        tell(source, written.map_err(Into::into), &BTreeMap::new(), plan).await;
+        tell(source, written.map_err(Into::into), &BTreeMap::new(), &|_| true, plan).await;
     }
 }
 
 /// For the plan of going back: what was written since.
 pub(super) async fn fill_since(index: &LogIndex, source: &Source, control: &ControlFile, plan: &mut RestorePlan) {
     let written = rows_since(index, control, LOG_READ_BYTES_MAX).await;
-    tell(source, written.map_err(Into::into), &BTreeMap::new(), plan).await;
+    tell(source, written.map_err(Into::into), &BTreeMap::new(), &|_| true, plan).await;
 }
 
-/// What was lost in the end: writers went on between the plan and their stop. Tables keep the names that they had in the plan; the server
-/// that is asked for others is the restored one.
+/// What was lost in the end: writers went on between the plan and their stop. Tables keep the names that they had in the plan. Of others
+/// the restored server is asked, which knows those that were dropped since the moment; what was made since is not there, and another
+/// table may have the number by now.
 pub(super) async fn at_the_end(at: &At, swap: &Swap) -> RestorePlan {
     let mut plan = swap.plan.clone();
     let Ok(source) = at.daemon.source(source_of(at)) else { return plan };
@@ -52,10 +53,12 @@ pub(super) async fn at_the_end(at: &At, swap: &Swap) -> RestorePlan {
         Ok(written) => {
             plan.commits_after = plan.commits_after.max(written.commits);
             plan.newest_commit = plan.newest_commit.max(written.newest_commit);
-            let known = std::mem::take(&mut plan.rows_lost);
-            let known = known.into_iter().map(|row| (row.file.clone(), row)).collect();
+            let known = std::mem::take(&mut plan.rows_lost).into_iter();
+            let known =
+                known.filter(|row| row.new_file || !is_number(row)).map(|row| (row.file.clone(), row)).collect();
             plan.rows_lost_note = None;
-            tell(&source, Ok(written), &known, &mut plan).await;
+            let ask = |one: &FileWritten| !one.is_new;
+            tell(&source, Ok(written), &known, &ask, &mut plan).await;
         }
         Err(error) => {
             at.work.warn(format!("what was lost is told as the plan said it: {error}"));
@@ -78,10 +81,12 @@ async fn counted(at: &At, swap: &Swap, source: &Source) -> Result<RowsWritten> {
     Ok(rows_behind(&index, &resolved, REPORT_BYTES_MAX).await?)
 }
 
+/// `ask` says of which files the server may be asked.
 async fn tell(
     source: &Source,
     written: Result<RowsWritten>,
     known: &BTreeMap<String, RowsLost>,
+    ask: &(dyn Fn(&FileWritten) -> bool + Sync),
     plan: &mut RestorePlan,
 ) {
     let written = match written {
@@ -91,8 +96,8 @@ async fn tell(
             return;
         }
     };
-    let unknown: Vec<RelationFile> =
-        written.files.iter().map(|one| one.file).filter(|file| !known.contains_key(&text(*file))).collect();
+    let unknown = written.files.iter().filter(|one| ask(one) && !known.contains_key(&text(one.file)));
+    let unknown: Vec<RelationFile> = unknown.map(|one| one.file).collect();
     let names = if unknown.is_empty() { BTreeMap::new() } else { names(source, &unknown).await };
     let mut rows: Vec<RowsLost> = written.files.iter().filter_map(|one| row(one, known, &names)).collect();
     let mut notes = written.at_least;
@@ -133,6 +138,11 @@ fn row(
     let (written, new_file) = (one.written, one.is_new);
     let (inserted, updated, deleted) = (written.inserted, written.updated, written.deleted);
     Some(RowsLost { database, table, inserted, updated, deleted, new_file, file })
+}
+
+/// It was told by its number, as no server knew it.
+fn is_number(row: &RowsLost) -> bool {
+    row.file.ends_with(&format!("/{}", row.table))
 }
 
 fn text(file: RelationFile) -> String {

@@ -12,24 +12,28 @@ use crate::daemon::Daemon;
 use crate::error::Result;
 use crate::operation::kind_name;
 
-const RUNS: u32 = 20;
+const RUNS: u32 = 100;
 /// The newest so many times count, and of them the middle one.
 const TIMES: usize = 5;
 /// From the first to the last of these nobody can write.
 const UNSERVED: [&str; 3] = ["quiesce", "last-log", "cut-over"];
 
-pub(super) async fn fill(daemon: &Daemon, source: &str, plan: &mut RestorePlan) -> Result<()> {
+/// `open` where the files are not copied first: that is another pace.
+pub(super) async fn fill(daemon: &Daemon, source: &str, open: bool, plan: &mut RestorePlan) -> Result<()> {
     let restores = runs(daemon, source, OperationKind::Restore).await?;
     let backups = runs(daemon, source, OperationKind::Backup).await?;
     let bytes = plan.bytes + plan.log_bytes;
     for step in &mut plan.steps {
         let times = match step.name.as_str() {
-            "beside" => restores.iter().filter_map(|run| scaled(run, "beside", bytes, restored_bytes(run)?)).collect(),
+            "beside" => {
+                let restored = |run: &Run| scaled(run, "beside", bytes, restored_bytes(run, open)?);
+                restores.iter().filter_map(restored).collect()
+            }
             "snapshot" => snapshots(&restores, &backups, plan.bytes),
             name => restores.iter().filter_map(|run| took(run, name)).collect(),
         };
         step.seconds = middle(times);
-        if step.seconds.is_none() && step.name == "beside" {
+        if step.seconds.is_none() && step.name == "beside" && !open {
             step.seconds = alarms::work(daemon, source).await?.projected_seconds(bytes);
         }
     }
@@ -68,8 +72,8 @@ fn scaled(run: &Run, step: &str, bytes: u64, then: u64) -> Option<f64> {
     Some(took(run, step)? * (bytes as f64 / then.max(1) as f64).max(1.0))
 }
 
-fn restored_bytes(run: &Run) -> Option<u64> {
-    let swap = Swap::deserialize(&run.head.plan.input).ok()?;
+fn restored_bytes(run: &Run, open: bool) -> Option<u64> {
+    let swap = Swap::deserialize(&run.head.plan.input).ok().filter(|swap| swap.ask.open == open)?;
     Some(swap.plan.bytes + swap.plan.log_bytes)
 }
 

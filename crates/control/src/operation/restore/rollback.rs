@@ -70,7 +70,7 @@ async fn prepared(daemon: &Daemon, operation: &str) -> Result<(Swap, Source)> {
     let mut swap =
         Swap { stack: stack.name, outside: stack.outside, ask, asked, places, plan, back_from, lived_on: None };
     swap.plan.steps = steps(&swap, &row.source).into_iter().map(planned).collect();
-    pace::fill(daemon, &row.source, &mut swap.plan).await?;
+    pace::fill(daemon, &row.source, false, &mut swap.plan).await?;
     lost::fill_since(&index, &source, &replaced, &mut swap.plan).await;
     Ok((swap, source))
 }

@@ -162,7 +162,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         lived_on: Some(resolved.lineage.timeline()),
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
-    pace::fill(daemon, name, &mut swap.plan).await?;
+    pace::fill(daemon, name, swap.ask.open, &mut swap.plan).await?;
     let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
     lost::fill(&index, &source, &resolved, &mut swap.plan).await;
     Ok((swap, source, resolved))

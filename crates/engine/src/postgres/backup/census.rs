@@ -9,12 +9,19 @@ const RELATIONS_KEPT: usize = 500;
 /// Of schemas, sequences and roles, by name. A list that is as long may have been cut.
 pub(crate) const NAMES_KEPT: usize = 1000;
 
-pub(crate) async fn take(sql: &mut Connection, conninfo: &Conninfo) -> Result<Vec<Database>> {
+/// Each sequence is a page of its own: on a mount that was not fetched yet they cost more than all else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequences {
+    Read,
+    LeftOut,
+}
+
+pub(crate) async fn take(sql: &mut Connection, conninfo: &Conninfo, sequences: Sequences) -> Result<Vec<Database>> {
     let rows = sql.rows("SELECT datname, oid FROM pg_database WHERE datallowconn ORDER BY oid").await?;
     let mut databases = Vec::new();
     for row in 0..rows.rows.len() {
         let (Some(name), Some(oid)) = (rows.get(row, "datname"), rows.get(row, "oid")) else { continue };
-        match of_database(conninfo, name, oid.parse().unwrap_or(0)).await {
+        match of_database(conninfo, name, oid.parse().unwrap_or(0), sequences).await {
             Ok(database) => databases.push(database),
             // Dropped, or closed to us, since it was listed.
             Err(error) => tracing::warn!(database = name, %error, "this database is not described in the backup"),
@@ -23,7 +30,7 @@ pub(crate) async fn take(sql: &mut Connection, conninfo: &Conninfo) -> Result<Ve
     Ok(databases)
 }
 
-async fn of_database(conninfo: &Conninfo, name: &str, oid: u32) -> Result<Database> {
+async fn of_database(conninfo: &Conninfo, name: &str, oid: u32, read: Sequences) -> Result<Database> {
     let mut sql = Connection::connect(&conninfo.with_dbname(name), Mode::Sql).await?;
     let rows = sql
         .rows(&format!(
@@ -34,7 +41,8 @@ async fn of_database(conninfo: &Conninfo, name: &str, oid: u32) -> Result<Databa
              ORDER BY c.relpages DESC, n.nspname, c.relname LIMIT {RELATIONS_KEPT}"
         ))
         .await?;
-    let (schemas, sequences) = (schemas(&mut sql).await?, sequences(&mut sql).await?);
+    let schemas = schemas(&mut sql).await?;
+    let sequences = if read == Sequences::Read { sequences(&mut sql).await? } else { Vec::new() };
     let extensions = extensions(&mut sql).await?;
     let collation_version = collation_version(&mut sql).await?;
     sql.close().await;

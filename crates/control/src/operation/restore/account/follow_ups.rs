@@ -67,6 +67,9 @@ fn frequency(report: &RunbookReport) -> String {
     let longest = report.steps.iter().max_by(|one, other| taken(one).total_cmp(&taken(other)));
     let longest =
         longest.map_or_else(String::new, |step| format!(", the longest step {} {}", step.name, length(taken(step))));
+    let agreed = report.approvals.iter().map(|one| one.at).max();
+    let waited = seconds_between(Some(report.began), agreed)
+        .map_or_else(String::new, |waited| format!(" ({} of it until all had agreed)", length(waited)));
     let verdict = match report.objectives.rto_seconds {
         None => "the stack has no objective for it: set rto in [policy.objectives]".to_owned(),
         Some(rto) if took <= rto => format!("within the objective of {}: backups are frequent enough", length(rto)),
@@ -75,7 +78,10 @@ fn frequency(report: &RunbookReport) -> String {
             length(rto)
         ),
     };
-    format!("was the last backup frequent enough? {age}from asked to over it took {}{longest}: {verdict}", length(took))
+    format!(
+        "was the last backup frequent enough? {age}from asked to over it took {}{waited}{longest}: {verdict}",
+        length(took)
+    )
 }
 
 fn taken(step: &RunbookStep) -> f64 {
