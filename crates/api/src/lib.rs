@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod account;
 mod alarm;
 mod audit;
 mod drill;
@@ -15,6 +16,7 @@ mod restore;
 mod source;
 mod stack;
 
+pub use account::{CommsView, MigrationView, ObjectivesView, RowsLost};
 pub use alarm::{AlarmDetail, AlarmMessage, AlarmTestAsk, AlarmView, ChannelTest, Health, NoticeView};
 pub use audit::{AuditBreak, AuditRecord, AuditVerdict};
 pub use drill::{CheckView, DrillAsk, DrillReport, ExtractAsk, ExtractReport, RowsView};
@@ -30,8 +32,8 @@ pub use people::{
     UserAsk, UserView,
 };
 pub use restore::{
-    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, PointedView, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, RetiredView,
-    RunbookReport, RunbookStep, StepSeconds, TargetAsk,
+    BeginAsk, ConsentAsk, MomentAsk, PlannedStep, PointedView, RestoreAsk, RestoreMode, RestorePlan, RestoreReport,
+    RetiredView, RunbookReport, RunbookStep, StepSeconds, TargetAsk,
 };
 pub use source::{
     BackupAsk, BackupView, ConditionView, ConsumerView, ExpireAsk, FindingView, GapView, KeepView, LogView, PinAsk,

@@ -97,6 +97,9 @@ pub struct StepView {
     pub attempts: u32,
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
+    /// How long it takes by what was measured before; nothing where it never was.
+    #[serde(default)]
+    pub seconds_planned: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

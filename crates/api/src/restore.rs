@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ApprovalView, FindingView};
+use crate::{ApprovalView, CommsView, FindingView, MigrationView, ObjectivesView, RowsLost};
 
 /// Which moment. Exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,6 +82,12 @@ pub struct RestoreAsk {
     /// Bytes a second that are fetched behind; 0 is no limit.
     #[serde(default)]
     pub limit: u64,
+    /// When what is to be undone happened; only the report uses it.
+    #[serde(default)]
+    pub happened: Option<Timestamp>,
+    /// When somebody noticed.
+    #[serde(default)]
+    pub detected: Option<Timestamp>,
     #[serde(flatten)]
     pub consent: ConsentAsk,
 }
@@ -127,6 +133,8 @@ impl RestoreAsk {
             copy: false,
             limit: 0,
             consent: ConsentAsk::default(),
+            happened: None,
+            detected: None,
         }
     }
 }
@@ -163,6 +171,12 @@ pub struct RestorePlan {
     /// The newest commit that the vault knows; what lies between will not be in the restored cluster.
     pub newest_commit: Option<Timestamp>,
     pub commits_after: u64,
+    /// Where the log tells: rows written behind the moment, by table, the most first.
+    #[serde(default)]
+    pub rows_lost: Vec<RowsLost>,
+    /// Why there may be more than that.
+    #[serde(default)]
+    pub rows_lost_note: Option<String>,
     pub bytes: u64,
     pub log_bytes: u64,
     pub major: u32,
@@ -182,10 +196,16 @@ pub struct RestorePlan {
     /// When it begins, where that is not at once.
     #[serde(default)]
     pub begins: Option<Timestamp>,
+    /// How long all steps take, by what was measured; nothing where one of them never was.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// For how long nobody can write, in the same way.
+    #[serde(default)]
+    pub unserved_seconds: Option<f64>,
 }
 
 /// A step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedStep {
     pub name: String,
     pub what: String,
@@ -193,6 +213,9 @@ pub struct PlannedStep {
     pub undo: Option<String>,
     /// Whether a person decides when it fails; otherwise everything is taken back.
     pub pauses: bool,
+    /// How long it takes, by what was measured of the same step before; nothing where it never was.
+    #[serde(default)]
+    pub seconds: Option<f64>,
 }
 
 /// The account of a restore in the place of a live cluster.
@@ -207,6 +230,14 @@ pub struct RunbookReport {
     /// Nobody approved it although somebody would have to: who asked broke the glass.
     #[serde(default)]
     pub waived: bool,
+    /// When what was undone happened, and when somebody noticed, as far as people said.
+    #[serde(default)]
+    pub happened: Option<Timestamp>,
+    #[serde(default)]
+    pub detected: Option<Timestamp>,
+    /// In which the stack's times are told.
+    #[serde(default)]
+    pub zone: String,
     pub began: Timestamp,
     pub ended: Timestamp,
     pub asked: String,
@@ -214,8 +245,19 @@ pub struct RunbookReport {
     pub reached_commit: Option<Timestamp>,
     pub newest_commit: Option<Timestamp>,
     pub commits_lost: u64,
+    #[serde(default)]
+    pub rows_lost: Vec<RowsLost>,
+    #[serde(default)]
+    pub rows_lost_note: Option<String>,
     pub backup: String,
+    #[serde(default)]
+    pub backup_ended: Option<Timestamp>,
+    /// What speaks for the backup and for what was restored of it.
+    #[serde(default)]
+    pub evidence: Vec<String>,
     pub findings: Vec<String>,
+    #[serde(default)]
+    pub migrations: Vec<MigrationView>,
     /// The backup of the state before; nothing where the server did not answer any more, or none was wanted.
     pub snapshot: Option<String>,
     /// Why none was wanted.
@@ -228,9 +270,15 @@ pub struct RunbookReport {
     /// Of a restore beside: where those who use it were pointed from and to.
     #[serde(default)]
     pub pointed: Vec<PointedView>,
+    #[serde(default)]
+    pub unserved_seconds_planned: Option<f64>,
+    #[serde(default)]
+    pub objectives: ObjectivesView,
     pub steps: Vec<RunbookStep>,
     pub not_covered: Vec<String>,
     pub follow_ups: Vec<String>,
+    #[serde(default)]
+    pub comms: CommsView,
     /// The same for people.
     pub markdown: String,
 }
@@ -243,13 +291,15 @@ pub struct PointedView {
     pub to: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunbookStep {
     pub name: String,
     pub what: String,
     pub began: Timestamp,
     pub ended: Timestamp,
     pub attempts: u32,
+    #[serde(default)]
+    pub seconds_planned: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -286,6 +336,8 @@ pub struct RestoreReport {
     pub pages_checked: u64,
     pub pages_bad: u64,
     pub findings: Vec<String>,
+    #[serde(default)]
+    pub migrations: Vec<MigrationView>,
     pub promoted: bool,
     pub not_covered: Vec<String>,
     /// The name under which it is looked after until everything is fetched.

@@ -15,7 +15,9 @@ pub use alerts::{AlertCommand, AlertsArgs, AlertsCommand, AlertsListArgs};
 pub use instance::{
     CloneArgs, CloneCommand, ClonesArgs, DetachArgs, DrillArgs, HydrationArgs, NewCloneArgs, PeekArgs, size,
 };
-pub use ops::{OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs, RollbackArgs};
+pub use ops::{
+    OpChangeArgs, OpLogsArgs, OpReportArgs, OpWhyArgs, OpsArgs, OpsCommand, OpsListArgs, ReportFormat, RollbackArgs,
+};
 pub use people::{AuditArgs, AuditCommand, AuditListArgs, TokenAddArgs, TokensCommand, UserAddArgs, UsersCommand};
 pub use restore::{ConsentArgs, ObjectArgs, RecoverArgs, RestoreArgs, TargetArgs, WhereArgs};
 pub use vault::{DumpArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, S3Args, UnlockArgs, VaultCommand, VaultPlaceArgs};

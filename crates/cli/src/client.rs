@@ -4,10 +4,10 @@ use std::path::Path;
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk, HydrationAsk,
-    InstanceView, LogLine, LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SecretAnswer, SecretsView, SessionView, SourceView,
-    SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ErrorBody, ExpireAsk, ExtractAsk,
+    HydrationAsk, InstanceView, LogLine, LoginAsk, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk,
+    ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView, RolesAsk, SecretAnswer, SecretsView, SessionView,
+    SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -204,6 +204,13 @@ impl Client {
 
     pub async fn read_secret(&self, stack: &str, name: &str) -> Answer<SecretAnswer> {
         self.post(&["stacks", stack, "secrets", name, "read"], &()).await
+    }
+
+    /// As the daemon writes it: markdown, html or json.
+    pub async fn report(&self, operation: &str, format: &str) -> Answer<String> {
+        let path = ["operations", operation, "report"];
+        let body = self.send_with(Method::GET, &path, &[("format", format)], None::<&()>).await?;
+        String::from_utf8(body).map_err(|error| Failure::answer(&path.join("/"), error))
     }
 
     pub async fn check(&self, ask: &CheckAsk) -> Answer<Operation> {

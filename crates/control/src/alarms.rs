@@ -30,7 +30,7 @@ mod view;
 mod waived;
 mod watch;
 
-pub(crate) use gather::{Disk, backups};
+pub(crate) use gather::{Disk, backups, work};
 pub(crate) use house::VaultMemory;
 pub(crate) use tell::test;
 pub(crate) use view::{about_no_source, list, show};

@@ -224,6 +224,9 @@ impl Error {
             Error::NotEntitled { .. } => "remove one, or have the policy changed: rekindle apply".into(),
             Error::Unknown { what: "user", .. } => "see `rekindle users list` for the names".into(),
             Error::Unknown { what: "token", .. } => "see `rekindle tokens list` for the ids".into(),
+            Error::Unknown { what: "report of operation", .. } => {
+                "a report is of a restore with --swap that is over; `rekindle ops show ID` says how others went".into()
+            }
             Error::Unknown { what: "stack", .. } => "see `rekindle export` for the names".into(),
             Error::Runs(ops::store::Error::Illegal(_)) => "`rekindle ops show ID` says how it stands".into(),
             Error::NotRestorable { .. } => "`rekindle timeline NAME` shows what can be restored".into(),

@@ -21,6 +21,7 @@ mod instances;
 mod login;
 mod openapi;
 mod operations;
+mod reports;
 mod request;
 mod route;
 mod routes;

@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
-use api::{RestoreReport, StepSeconds};
+use api::{MigrationView, RestoreReport, StepSeconds};
+use engine::postgres::migrations::Migrations;
 use engine::postgres::restore::Restored;
 use jiff::Timestamp;
+
+pub(crate) mod document;
+pub(crate) mod spoken;
 
 pub(crate) fn of_restore(restored: &Restored, now: Timestamp) -> RestoreReport {
     let loss = restored
@@ -36,6 +40,7 @@ pub(crate) fn of_restore(restored: &Restored, now: Timestamp) -> RestoreReport {
         pages_checked: restored.verified.pages_checked,
         pages_bad: restored.verified.pages_bad,
         findings: restored.verified.findings.clone(),
+        migrations: restored.verified.migrations.iter().map(migration).collect(),
         promoted: restored.promoted,
         not_covered: restored.not_covered.clone(),
         instance: None,
@@ -94,6 +99,7 @@ fn markdown(report: &RestoreReport, now: Timestamp) -> String {
         let _ = writeln!(out, "| {name} | {value} |");
     }
     list(&mut out, "Findings", &report.findings);
+    list(&mut out, "Migrations", &report.migrations.iter().map(migrated).collect::<Vec<_>>());
     list(&mut out, "Not covered", &report.not_covered);
     let _ = writeln!(out, "\n## Durations\n\n| step | s |\n|---|---|");
     for step in &report.durations {
@@ -102,8 +108,26 @@ fn markdown(report: &RestoreReport, now: Timestamp) -> String {
     out
 }
 
+pub(crate) fn migration(one: &Migrations) -> MigrationView {
+    MigrationView {
+        database: one.database.clone(),
+        tool: one.tool.clone(),
+        table: one.table.clone(),
+        newest: one.newest.clone(),
+        count: one.count,
+        wrong: one.wrong.clone(),
+        expects: None,
+    }
+}
+
+fn migrated(one: &MigrationView) -> String {
+    let newest = one.newest.as_deref().unwrap_or("nothing");
+    let wrong = one.wrong.as_ref().map_or_else(String::new, |wrong| format!("; **{wrong}**"));
+    format!("{}: {} is at {newest}, {} applied{wrong}", one.database, one.tool, one.count)
+}
+
 /// A section, where there is something in it.
-pub(crate) fn list(out: &mut String, title: &str, lines: &[String]) {
+fn list(out: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let _ = writeln!(out, "\n## {title}\n");
         for line in lines {

@@ -181,6 +181,8 @@ pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -
         last_commit: resolved.last_commit,
         newest_commit: resolved.newest_commit,
         commits_after: resolved.commits_after,
+        rows_lost: Vec::new(),
+        rows_lost_note: None,
         bytes: head.totals.bytes,
         log_bytes: resolved.log_end.bytes_since(Lsn(head.log_from)),
         major: resolved.info.major,
@@ -189,6 +191,8 @@ pub(crate) fn plan(source: &SourceName, ask: &RestoreAsk, resolved: &Resolved) -
         approvals: 0,
         waived: false,
         begins: None,
+        seconds: None,
+        unserved_seconds: None,
         into: ask.into.clone(),
     }
 }

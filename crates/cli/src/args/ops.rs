@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ConsentArgs;
 
@@ -59,9 +59,30 @@ pub struct OpArgs {
 pub struct OpReportArgs {
     /// Of the operation
     pub id: String,
-    /// Also write it here, as Markdown or JSON by the ending
-    #[arg(long, value_name = "FILE.md|FILE.json")]
+    /// As what [default: by the ending of --out, else markdown]
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Also write it here
+    #[arg(long, value_name = "FILE.md|FILE.html|FILE.json")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Markdown,
+    /// One page that needs nothing but itself
+    Html,
+    Json,
+}
+
+impl ReportFormat {
+    pub fn name(self) -> &'static str {
+        match self {
+            ReportFormat::Markdown => "markdown",
+            ReportFormat::Html => "html",
+            ReportFormat::Json => "json",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,8 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub consent: ConsentArgs,
     #[command(flatten)]
+    pub incident: IncidentArgs,
+    #[command(flatten)]
     pub place: WhereArgs,
 }
 
@@ -50,6 +52,18 @@ pub struct ConsentArgs {
     /// Do not back the present state up before. The phrase is 'restore NAME without a snapshot'
     #[arg(long, value_name = "PHRASE", num_args = 0..=1, default_missing_value = "")]
     pub no_snapshot: Option<String>,
+}
+
+/// What only the report tells.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "For the report")]
+pub struct IncidentArgs {
+    /// When what is to be undone happened; a time as for --time
+    #[arg(long, value_name = "TIME")]
+    pub happened: Option<String>,
+    /// When somebody noticed
+    #[arg(long, value_name = "TIME")]
+    pub detected: Option<String>,
 }
 
 /// Single databases or tables instead of the cluster.

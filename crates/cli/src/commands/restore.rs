@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::{ConsentAsk, MomentAsk, RestoreAsk, RestoreMode, RestorePlan, RestoreReport, TargetAsk};
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 
 use crate::args::{RestoreArgs, TargetArgs, WhereArgs};
 use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
@@ -26,7 +26,15 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
     let client = super::client(around)?;
     let asked = ask(&args.target, args.into.as_deref().unwrap_or(Path::new("")), &args.place, &around.view().now)?;
     let consent = super::consent::ask(&args.consent, &args.name, around)?;
-    let ask = RestoreAsk { open: args.open, limit: args.limit.unwrap_or(0), consent, ..asked };
+    let now = around.view().now;
+    let ask = RestoreAsk {
+        open: args.open,
+        limit: args.limit.unwrap_or(0),
+        happened: said(args.incident.happened.as_deref(), &now)?,
+        detected: said(args.incident.detected.as_deref(), &now)?,
+        consent,
+        ..asked
+    };
     let plan = client.restore_plan(&args.name, &ask).await?;
     if !go_ahead(&plan, &args.place, around)? {
         return Ok(WELL);
@@ -52,7 +60,14 @@ pub fn ask(target: &TargetArgs, into: &Path, place: &WhereArgs, now: &Zoned) -> 
         limit: 0,
         mode: RestoreMode::Into,
         consent: ConsentAsk::default(),
+        happened: None,
+        detected: None,
     })
+}
+
+/// A time that somebody says, where he does.
+pub fn said(time: Option<&str>, now: &Zoned) -> Result<Option<Timestamp>, Failure> {
+    time.map(|time| when::parse(time, now)).transpose()
 }
 
 pub fn moment(target: &TargetArgs, now: &Zoned) -> Result<MomentAsk, Failure> {

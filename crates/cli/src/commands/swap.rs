@@ -5,8 +5,8 @@ use std::path::Path;
 use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
 use serde_json::Value;
 
-use super::restore::{absolute, moment, text};
-use crate::args::{OpChangeArgs, OpReportArgs, RestoreArgs, RollbackArgs, WhereArgs};
+use super::restore::{absolute, moment, said, text};
+use crate::args::{OpChangeArgs, OpReportArgs, ReportFormat, RestoreArgs, RollbackArgs, WhereArgs};
 use crate::failure::{Failure, NOT_ALL_WELL, Outcome, WELL};
 use crate::show::runbook;
 use crate::surroundings::Surroundings;
@@ -33,6 +33,8 @@ pub async fn run(args: &RestoreArgs, around: &Surroundings) -> Outcome {
         limit: args.limit.unwrap_or(0),
         moment: moment(&args.target, &around.view().now)?,
         consent: super::consent::ask(&args.consent, &args.name, around)?,
+        happened: said(args.incident.happened.as_deref(), &around.view().now)?,
+        detected: said(args.incident.detected.as_deref(), &around.view().now)?,
     };
     let plan = client.restore_plan(&args.name, &ask).await?;
     let what = in_its_place(&plan);
@@ -132,20 +134,36 @@ pub async fn rollback(RollbackArgs { change: args, consent }: &RollbackArgs, aro
 
 /// `rekindle report`
 pub async fn report(args: &OpReportArgs, around: &Surroundings) -> Outcome {
-    let operation = super::client(around)?.operation(&args.id).await?;
-    let of = |result: &Value| if result["runbook"].is_object() { result["runbook"].clone() } else { result.clone() };
-    let told = operation
-        .result
-        .as_ref()
-        .map(of)
-        .filter(|result| result["unserved_seconds"].is_number() || result["retired"].is_string());
-    match told.as_ref() {
-        Some(result) => show(&wait::read(result)?, args.out.as_deref(), around),
-        None => Err(Failure::input(
-            format!("operation {} has no such report", args.id),
-            "a report is of a restore with --swap that is over; rekindle ops show says how others went",
-        )),
+    let client = super::client(around)?;
+    let written = args.format.or_else(|| by_ending(args.out.as_deref()?)).unwrap_or(ReportFormat::Markdown);
+    if let Some(path) = &args.out {
+        let text = text(&client.report(&args.id, written.name()).await?, written)?;
+        std::fs::write(path, text).map_err(|error| Failure::file("write", path, error))?;
     }
+    let shown = match (around.global.json, args.format) {
+        (true, _) => ReportFormat::Json,
+        (false, asked) => asked.unwrap_or(ReportFormat::Markdown),
+    };
+    print(&text(&client.report(&args.id, shown.name()).await?, shown)?);
+    Ok(WELL)
+}
+
+fn by_ending(path: &Path) -> Option<ReportFormat> {
+    match path.extension()?.to_str()? {
+        "html" | "htm" => Some(ReportFormat::Html),
+        "json" => Some(ReportFormat::Json),
+        _ => None,
+    }
+}
+
+/// JSON is written to be read by people too.
+fn text(answer: &str, format: ReportFormat) -> Result<String, Failure> {
+    if format != ReportFormat::Json {
+        return Ok(answer.to_owned());
+    }
+    let wrong = |error| Failure::internal("cannot read the report", error);
+    let report: RunbookReport = serde_json::from_str(answer).map_err(wrong)?;
+    Ok(serde_json::to_string_pretty(&report).map_err(wrong)? + "\n")
 }
 
 fn show(report: &RunbookReport, out: Option<&Path>, around: &Surroundings) -> Outcome {

@@ -120,7 +120,8 @@ fn took(operation: &Operation, ended: jiff::Timestamp) -> String {
 
 fn taken(step: &StepView) -> String {
     let seconds = step.began.zip(step.ended).map(|(began, ended)| ended.duration_since(began).as_secs_f64());
-    seconds.map_or(String::new(), |seconds| format!("  {}", units::seconds(seconds)))
+    let planned = step.seconds_planned.map(|seconds| format!("  about {}", units::seconds(seconds)));
+    seconds.map(|seconds| format!("  {}", units::seconds(seconds))).or(planned).unwrap_or_default()
 }
 
 fn word(status: OperationStatus) -> &'static str {

@@ -31,6 +31,13 @@ pub fn report(report: &RestoreReport, view: &View) -> String {
     for finding in &report.findings {
         row(&mut text, "!", finding);
     }
+    for one in &report.migrations {
+        let newest = one.newest.as_deref().unwrap_or("nothing");
+        row(&mut text, "migrated", &format!("{}: {} is at {newest}, {} applied", one.database, one.tool, one.count));
+        if let Some(wrong) = &one.wrong {
+            row(&mut text, "!", &format!("{}: {}: {wrong}", one.database, one.tool));
+        }
+    }
     let moved = format!("{} from the vault for {}", units::bytes(report.bytes_fetched), units::bytes(report.bytes));
     row(&mut text, "moved", &moved);
     row(&mut text, "time", &times(&report.durations));

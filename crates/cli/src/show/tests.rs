@@ -2,8 +2,8 @@
 
 use api::{
     AlarmDetail, AlarmView, BackupView, ChannelTest, ConditionView, ErrorBody, FindingView, GapView, LogView,
-    NoticeView, Operation, OperationKind, OperationStatus, Progress, ProtectAnswer, RestorePlan, RestoreReport,
-    SourceView, Status, StepSeconds, TimelineView, WindowView,
+    NoticeView, Operation, OperationKind, OperationStatus, PlannedStep, Progress, ProtectAnswer, RestorePlan,
+    RestoreReport, RowsLost, SourceView, Status, StepSeconds, TimelineView, WindowView,
 };
 use serde_json::json;
 
@@ -293,9 +293,8 @@ Rekindle 0.1.0 · vault file:/v
     assert_eq!(status::one(&a_source("shop"), &view()), expected);
 }
 
-#[test]
-fn a_plan_says_what_would_be_lost() {
-    let mut plan = RestorePlan {
+fn a_plan() -> RestorePlan {
+    RestorePlan {
         source: "shop".to_owned(),
         asked: "before 2026-11-21T01:57:00Z".to_owned(),
         backup: "b1".to_owned(),
@@ -306,6 +305,8 @@ fn a_plan_says_what_would_be_lost() {
         last_commit: Some(at("21T02:56:59.812")),
         newest_commit: Some(at("21T03:03:20.812")),
         commits_after: 1_204,
+        rows_lost: Vec::new(),
+        rows_lost_note: None,
         bytes: 3_000_000_000,
         log_bytes: 412_000_000,
         major: 15,
@@ -315,7 +316,14 @@ fn a_plan_says_what_would_be_lost() {
         approvals: 0,
         waived: false,
         begins: None,
-    };
+        seconds: None,
+        unserved_seconds: None,
+    }
+}
+
+#[test]
+fn a_plan_says_what_would_be_lost() {
+    let mut plan = a_plan();
     let expected = "\
 Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been touched yet
 
@@ -328,6 +336,59 @@ Restore shop to before Sat 21 Nov 2026 02:57:00 CET          nothing has been to
     assert_eq!(restore::plan(&plan, &view()), expected);
     (plan.commits_after, plan.newest_commit) = (0, plan.last_commit);
     assert!(restore::plan(&plan, &view()).contains(" lost      nothing: no commit in the vault is newer\n"));
+}
+
+#[test]
+fn a_runbook_says_which_rows_are_lost_and_how_long_it_takes() {
+    let step = |name: &str, seconds| PlannedStep {
+        name: name.to_owned(),
+        what: format!("does {name}"),
+        undo: (name == "quiesce").then(|| "starts them".to_owned()),
+        pauses: name == "health",
+        seconds,
+    };
+    let lost = |table: String, new_file| RowsLost {
+        database: "shop".to_owned(),
+        table,
+        inserted: 4_120,
+        updated: 0,
+        deleted: 7,
+        new_file,
+        file: String::new(),
+    };
+    let mut plan = a_plan();
+    plan.steps = vec![step("beside", Some(30.0)), step("quiesce", None), step("health", Some(2.5))];
+    plan.rows_lost = vec![lost("public.orders".to_owned(), false)];
+    let told = runbook::plan(&plan, &view());
+    let expected = " lost      6 min 21 s of writes: 1,204 commits after this moment";
+    assert!(told.contains(expected), "{told}");
+    let expected = "\
+           shop public.orders: 4,120 inserted, 7 deleted
+ takes     about 33 s, and what was not measured yet: quiesce
+ approve   nobody else
+
+  1 beside            30 s  does beside
+  2 quiesce              –  does quiesce
+                            ↶ starts them
+  3 health           2.5 s  does health
+                            when it fails a person decides
+";
+    assert!(told.contains(expected), "{told}");
+    plan.rows_lost = (0..12).map(|n| lost(format!("5/{n}"), n == 11)).collect();
+    plan.rows_lost_note = Some("256 of 900 MB of log behind the moment were read".to_owned());
+    (plan.seconds, plan.unserved_seconds) = (Some(34.0), Some(1.5));
+    let told = runbook::plan(&plan, &view());
+    let expected = "\
+           shop 5/9: 4,120 inserted, 7 deleted
+           and 2 more tables
+           * made or written anew since: rows of before count as inserted too
+           there may be more: 256 of 900 MB of log behind the moment were read
+ takes     about 34 s; nobody can write for about 1.5 s
+";
+    assert!(told.contains(expected), "{told}");
+    plan.steps.iter_mut().for_each(|step| step.seconds = None);
+    plan.seconds = None;
+    assert!(runbook::plan(&plan, &view()).contains(" takes     not known: none of its steps was measured yet\n"));
 }
 
 #[test]
@@ -359,6 +420,7 @@ fn a_report_says_what_is_there_and_how_to_reach_it() {
         pages_checked: 366_000,
         pages_bad: 0,
         findings: Vec::new(),
+        migrations: Vec::new(),
         promoted: true,
         not_covered: vec!["postgresql.conf outside the data directory".to_owned()],
         durations: vec![step("files", 12.0), step("replay", 8.25), step("total", 20.25)],

@@ -66,6 +66,8 @@ impl Move {
         self.shop.serves();
         self.shop.house.ok(&["retire", back, "--yes"]);
         assert!(!self.into.exists() && self.shop.kept().is_empty());
+        // What came back with it is not to be taken for what the next restore leaves.
+        self.shop.sql("DELETE FROM orders WHERE what <> 'app'");
     }
 }
 
@@ -172,6 +174,7 @@ fn what_is_in_the_way_of_another_place_is_said_before() {
     let moved = Move::new();
     let (shop, port) = (&moved.shop, moved.port.to_string());
     let (time, _) = shop.moment();
+    shop.spoil();
     let into = moved.into.to_str().unwrap();
     let beside = ["restore", "shop", "--time", &time, "--beside", "--yes"];
     // Neither an address nor a port of its own.

@@ -8,6 +8,8 @@ use serde_json::Value;
 use crate::house::text;
 use crate::shop::{Shop, newest};
 
+mod told;
+
 #[test]
 fn the_live_cluster_is_replaced_and_everything_serves_again() {
     let shop = Shop::new();

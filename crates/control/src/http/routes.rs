@@ -2,14 +2,17 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk, InstanceView,
-    LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, SecretAnswer, SecretsView, SessionView,
-    SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk,
+    InstanceView, LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk,
+    ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, RunbookReport, SecretAnswer,
+    SecretsView, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView,
+    UserAsk, UserView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
-use super::{alarms, audit, events, health, instances, login, openapi, operations, sources, stacks, tokens, users};
+use super::{
+    alarms, audit, events, health, instances, login, openapi, operations, reports, sources, stacks, tokens, users,
+};
 
 const SEEN: Needs = Needs::Role(Role::Viewer, Of::Something);
 const ADMIN: Needs = Needs::Role(Role::Admin, Of::Everything);
@@ -180,6 +183,14 @@ fn sources() -> Vec<Route> {
 fn retired() -> Vec<Route> {
     vec![
         get("/retired", SEEN, "What restores replaced and keep").gives_list::<RetiredView>().to(sources::retired),
+        get(
+            "/operations/{id}/report",
+            viewer(Of::Operation),
+            "The account of a restore in the place of a live cluster",
+        )
+        .asks(&[("format", Kind::Text, "json, markdown or html; json when not said")])
+        .gives::<RunbookReport>()
+        .to(reports::show),
         post("/operations/{id}/retire", admin(Of::Operation), "Removes what an operation replaced, for good")
             .slow()
             .to(sources::retire),

@@ -1,8 +1,8 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan,
-    RetiredView, SourceView, TimelineView,
+    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
+    RestorePlan, RetiredView, SourceView, TimelineView,
 };
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};

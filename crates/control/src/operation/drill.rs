@@ -190,6 +190,8 @@ fn note_looking(report: &mut DrillReport, checked: &Checked, seconds: f64) {
     report.relations = verified.relations;
     (report.pages_checked, report.pages_bad) = (verified.pages_checked, verified.pages_bad);
     report.findings.clone_from(&verified.findings);
+    let wrong = verified.migrations.iter().filter_map(|one| Some((one, one.wrong.as_ref()?)));
+    report.findings.extend(wrong.map(|(one, wrong)| format!("migrations of {} ({}): {wrong}", one.database, one.tool)));
     (report.indexes_checked, report.tables_checked) = (amcheck.indexes, amcheck.tables);
     report.amcheck_findings.clone_from(&amcheck.findings);
     report.notes.extend(amcheck.notes.iter().cloned());

@@ -26,9 +26,12 @@ mod beside;
 mod consumers;
 mod cut_over;
 mod into;
+mod lost;
+mod migrations;
 mod moment;
 mod moved;
 pub(super) mod object;
+mod pace;
 mod point;
 mod preflight;
 mod promise;
@@ -37,6 +40,7 @@ pub(crate) mod rollback;
 mod snapshot;
 mod swap;
 
+pub(crate) use account::{document, report};
 pub(crate) use moment::{Restorer, known, request, resolved};
 pub(super) use swap::planned;
 
@@ -54,7 +58,7 @@ pub(super) fn table() -> Table {
             ("last-log", Arc::new(snapshot::LastLog)),
             ("cut-over", Arc::new(cut_over::CutOver)),
             ("point", Arc::new(point::Point)),
-            ("migrate", Arc::new(around::Hooks::MIGRATE)),
+            ("migrate", Arc::new(migrations::Migrate)),
             ("resume", Arc::new(quiesce::Resume)),
             ("health", Arc::new(around::Healthy)),
             ("consumers", Arc::new(consumers::Consumers)),

@@ -116,6 +116,7 @@ fn step(run: &Run, at: usize) -> StepView {
         attempts: planned.retry.attempts,
         began: state.began,
         ended: state.ended,
+        seconds_planned: planned.about_ms.map(|about| about as f64 / 1000.0),
     }
 }
 

@@ -124,7 +124,9 @@ fn of_outside(outside: &Outside) -> Vec<Place> {
     let endpoints = outside.endpoints.iter().map(|one| item("endpoint", &one.name, one));
     let secrets = outside.secrets.iter().map(|one| item("secret", &one.name, one));
     let files = outside.files.iter().map(|one| item("file", &one.name, one));
-    services.chain(hooks).chain(health).chain(endpoints).chain(secrets).chain(files).collect()
+    let migrations = outside.migrations.iter();
+    let migrations = migrations.map(|one| item("migration", &format!("{}/{}", one.source, one.database), one));
+    services.chain(hooks).chain(health).chain(endpoints).chain(secrets).chain(files).chain(migrations).collect()
 }
 
 fn item(what: &str, name: &str, item: &impl serde::Serialize) -> Place {

@@ -139,6 +139,15 @@ impl KeptFile {
     }
 }
 
+/// Where the schema of a database must stand for the application to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Migration {
+    pub(crate) source: String,
+    pub(crate) database: String,
+    /// The newest version, as its tool notes it.
+    pub(crate) expects: String,
+}
+
 /// Everything of a stack that is not a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outside {
@@ -154,6 +163,8 @@ pub(crate) struct Outside {
     pub(crate) secrets: Vec<KeptSecret>,
     #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub(crate) files: Vec<KeptFile>,
+    #[serde(default, rename = "migration", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) migrations: Vec<Migration>,
 }
 
 impl Outside {

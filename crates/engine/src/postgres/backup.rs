@@ -280,7 +280,8 @@ async fn describe(sql: &mut Connection, cluster: &Cluster, look: &Look, start: L
         superuser: superuser.unwrap_or_else(|| "postgres".to_owned()),
         tablespaces: tablespaces.collect(),
         outside_config: outside_config(sql, &cluster.data_directory).await?,
-        databases: census::take(sql, &cluster.conninfo).await?,
+        databases: census::take(sql, &cluster.conninfo, census::Sequences::Read).await?,
+        roles: census::roles(sql).await?,
     })
 }
 

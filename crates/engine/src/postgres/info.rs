@@ -32,6 +32,9 @@ pub struct ClusterInfo {
     /// Configuration files that lie outside the data directory (Debian keeps them in /etc).
     pub outside_config: Vec<ConfigFile>,
     pub databases: Vec<Database>,
+    /// Of people; backups of earlier versions of Rekindle name none.
+    #[serde(default)]
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,31 @@ pub struct Database {
     pub relations_total: u64,
     /// The largest ones.
     pub relations: Vec<Relation>,
+    /// What follows is empty in backups of earlier versions of Rekindle.
+    #[serde(default)]
+    pub schemas: Vec<String>,
+    #[serde(default)]
+    pub extensions: Vec<Extension>,
+    #[serde(default)]
+    pub sequences: Vec<Sequence>,
+    /// By which the host sorted text, not what the database has noted of it.
+    #[serde(default)]
+    pub collation_version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// `schema.sequence`
+    pub name: String,
+    pub last: i64,
+    /// By which it goes on; below nought it counts down.
+    pub step: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

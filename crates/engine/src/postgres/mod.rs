@@ -12,12 +12,14 @@ pub mod inspect;
 pub mod instance;
 pub mod lineage;
 pub mod lsn;
+pub mod migrations;
 pub mod opened;
 pub mod owner;
 mod ports;
 mod program;
 pub mod quote;
 pub mod receive;
+pub mod relations;
 pub mod restore;
 #[cfg(feature = "simulated")]
 pub mod simulated;

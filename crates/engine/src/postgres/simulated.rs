@@ -104,6 +104,7 @@ fn info(cluster: &Cluster) -> ClusterInfo {
         tablespaces: Vec::new(),
         outside_config: Vec::new(),
         databases: Vec::new(),
+        roles: Vec::new(),
     }
 }
 

@@ -21,6 +21,7 @@ use super::lineage::{Lineage, Reach, timeline_at};
 use super::lsn::{Lsn, Timeline};
 use crate::error::{Error, Result};
 
+pub mod rows;
 mod search;
 mod since;
 pub mod windows;

@@ -6,17 +6,17 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vault::backup::tree::{PageState, Tree, TreeKind};
 
-use super::backup::census;
-use super::info::{ClusterInfo, Database};
+use super::backup::census::{self, Sequences};
+use super::info::ClusterInfo;
 use super::instance::Instance;
 use super::lsn::Lsn;
+use super::migrations::{self, Migrations};
 use super::source::DataDirectory;
 use super::wire::Connection;
 use crate::error::Result;
 
-/// A row estimate may differ by this factor before it is worth a word; the log moved on since the backup.
-const ROWS_FACTOR: f64 = 2.0;
-const ROWS_LEAST: i64 = 1000;
+mod compare;
+
 const FINDINGS_KEPT: usize = 50;
 const READ_AGAIN: u32 = 5;
 
@@ -30,6 +30,9 @@ pub struct Verified {
     pub pages_bad: u64,
     /// What differs from the backup's record; not always wrong, as the log may have changed it on purpose.
     pub findings: Vec<String>,
+    /// What tools for migrations have noted.
+    #[serde(default)]
+    pub migrations: Vec<Migrations>,
 }
 
 impl Verified {
@@ -47,7 +50,7 @@ impl Verified {
 
 /// Looks at everything, every page too.
 pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
-    let mut verified = look(sql, instance, info).await?;
+    let mut verified = compare_all(sql, instance, info, Sequences::Read).await?;
     if info.checksums {
         let folder = instance.data_directory.clone();
         let read = tokio::task::spawn_blocking(move || read_pages(&folder)).await;
@@ -59,46 +62,25 @@ pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInf
     Ok(verified)
 }
 
-/// Connects to every database and compares what is there; reads no page but those of the catalogs.
+/// Connects to every database and compares what is there; reads no page but those of the catalogs and of tables of migrations.
 pub async fn look(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
+    compare_all(sql, instance, info, Sequences::LeftOut).await
+}
+
+async fn compare_all(
+    sql: &mut Connection,
+    instance: &Instance,
+    info: &ClusterInfo,
+    sequences: Sequences,
+) -> Result<Verified> {
     let mut verified = Verified::default();
-    let there = census::take(sql, &instance.conninfo("postgres")?).await?;
+    let there = census::take(sql, &instance.conninfo("postgres")?, sequences).await?;
     verified.databases = there.iter().map(|database| database.name.clone()).collect();
     verified.relations = there.iter().map(|database| database.relations_total).sum();
-    compare(&info.databases, &there, &mut verified);
+    let roles = census::roles(sql).await?;
+    compare::compare(info, &there, &roles).into_iter().for_each(|finding| verified.find(finding));
+    verified.migrations = migrations::of_cluster(&instance.conninfo("postgres")?).await?;
     Ok(verified)
-}
-
-fn compare(recorded: &[Database], there: &[Database], verified: &mut Verified) {
-    for database in recorded {
-        let Some(now) = there.iter().find(|now| now.oid == database.oid) else {
-            verified.find(format!(
-                "database {} of the backup is not there: was it dropped before the target?",
-                database.name
-            ));
-            continue;
-        };
-        for relation in &database.relations {
-            let found = now.relations.iter().find(|r| r.schema == relation.schema && r.name == relation.name);
-            let name = format!("{}.{}.{}", database.name, relation.schema, relation.name);
-            match found {
-                // Only the largest are listed, so a missing small one says nothing when the list is full.
-                None if now.relations.len() as u64 == now.relations_total => {
-                    verified.find(format!("{name} of the backup is not there: was it dropped before the target?"));
-                }
-                Some(found) if differs(relation.rows, found.rows) => {
-                    verified
-                        .find(format!("{name} has about {} rows, the backup had about {}", found.rows, relation.rows));
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn differs(before: i64, now: i64) -> bool {
-    let (least, most) = (before.min(now), before.max(now));
-    least >= 0 && most >= ROWS_LEAST && most as f64 > least.max(1) as f64 * ROWS_FACTOR
 }
 
 struct Pages {

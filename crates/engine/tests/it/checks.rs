@@ -29,6 +29,7 @@ fn info_of(server: &Server, checksums: bool) -> ClusterInfo {
         tablespaces: Vec::new(),
         outside_config: Vec::new(),
         databases: Vec::new(),
+        roles: Vec::new(),
     }
 }
 

@@ -22,6 +22,7 @@ fn line(event: &Event) -> Option<String> {
         }
         Event::BackupEnd { lsn, start, .. } => format!("{lsn} BACKUP_END {start}"),
         Event::Switch { lsn, .. } => format!("{lsn} SWITCH"),
+        Event::Rows(_) => return None,
     })
 }
 

@@ -6,5 +6,7 @@ mod files;
 mod inspect;
 mod instances;
 mod log;
+mod migrations;
+mod rows;
 mod swap;
 mod wire;

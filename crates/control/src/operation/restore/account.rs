@@ -1,22 +1,27 @@
 //! The account of a restore: what happened when, what was reached and what was lost, what is kept, what is left to do. Sealed into the
 //! vault, so that it outlives the catalog.
 
-use std::fmt::Write as _;
-
-use api::{ApprovalView, PointedView, RunbookReport, RunbookStep};
+use api::{ApprovalView, ObjectivesView, RunbookReport, RunbookStep};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ops::{Found, Run};
+use ops::{Found, Run, Store};
 use serde_json::Value;
+use vault::backup::catalog;
 use vault::format::sealed::Kind;
 use vault::names::Name;
 
-use super::source_of;
 use super::swap::Swap;
-use crate::error::Result;
+use super::{lost, source_of};
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
 use crate::operation::{At, Part};
-use crate::report::list;
-use crate::{kept, restored, views};
+use crate::policy::{Policy, Zone};
+use crate::report::document::Document;
+use crate::{kept, restored, stacks, views};
+
+mod comms;
+mod follow_ups;
+mod pages;
 
 #[derive(Debug)]
 pub(super) struct Account;
@@ -24,7 +29,7 @@ pub(super) struct Account;
 #[async_trait]
 impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
-        let report = account(at)?;
+        let report = account(at).await?;
         restored::note(at, &report.backup, &report.asked).await?;
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report).await?;
         views::to_json(&report)
@@ -43,11 +48,26 @@ pub(super) fn name(at: &At) -> Result<Name> {
     Ok(Name::Report(source_of(at).parse()?, at.id().to_owned()))
 }
 
-fn account(at: &At) -> Result<RunbookReport> {
+/// Of an operation that is over.
+pub(crate) async fn report(daemon: &Daemon, id: &str) -> Result<RunbookReport> {
+    let run = daemon.runs.run(id).await?;
+    let run = run.ok_or_else(|| Error::Unknown { what: "operation", name: id.to_owned() })?;
+    let (whole, part) = (run.output("report"), &run.output("report")["runbook"]);
+    let told = [whole, part].into_iter().find(|report| report["markdown"].is_string() && report["steps"].is_array());
+    let report = told.and_then(|report| serde_json::from_value(report.clone()).ok());
+    report.ok_or_else(|| Error::Unknown { what: "report of operation", name: id.to_owned() })
+}
+
+pub(crate) fn document(report: &RunbookReport) -> Document {
+    pages::document(report)
+}
+
+async fn account(at: &At) -> Result<RunbookReport> {
     let (swap, run) = (at.input::<Swap>()?, &at.work.run);
     let beside = run.output("beside");
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect::<Vec<_>>();
+    let policy = stacks::of_source(&at.daemon, source_of(at)).await?.map(|stack| stack.policy).unwrap_or_default();
+    let plan = lost::at_the_end(at, &swap).await;
     let ended = at.daemon.host.env.now();
     let mut report = RunbookReport {
         operation: at.id().to_owned(),
@@ -57,20 +77,30 @@ fn account(at: &At) -> Result<RunbookReport> {
         why: run.head.why.clone(),
         approvals: approvals(run),
         waived: run.plan().waived,
+        happened: swap.ask.happened,
+        detected: swap.ask.detected,
+        zone: policy.zone.to_string(),
         began: run.head.created,
         ended,
         asked: swap.asked.clone(),
         reached: text(&beside["reached"]).unwrap_or_default(),
-        reached_commit: swap.plan.last_commit,
-        newest_commit: swap.plan.newest_commit,
-        commits_lost: swap.plan.commits_after,
+        reached_commit: plan.last_commit,
+        newest_commit: plan.newest_commit,
+        commits_lost: plan.commits_after,
+        rows_lost: plan.rows_lost,
+        rows_lost_note: plan.rows_lost_note,
         // Another than planned, where that one was damaged.
-        backup: text(&beside["backup"]).unwrap_or_else(|| swap.plan.backup.clone()),
+        backup: text(&beside["backup"]).unwrap_or(plan.backup),
+        backup_ended: swap.back_from.is_none().then_some(plan.backup_ended),
+        evidence: evidence(at, &swap).await?,
         findings: texts(&beside["findings"]),
+        migrations: migrations(run),
         snapshot: text(&run.output("snapshot")["id"]),
         no_snapshot: swap.no_snapshot.clone(),
         retired: text(&run.output("cut-over")["retired"]).unwrap_or_default(),
         unserved_seconds: unserved(run, "cut-over"),
+        unserved_seconds_planned: swap.plan.unserved_seconds,
+        objectives: objectives(&policy),
         pointed: serde_json::from_value(run.output("point").clone()).unwrap_or_default(),
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
@@ -79,13 +109,19 @@ fn account(at: &At) -> Result<RunbookReport> {
             .chain(kept::not_covered(&swap.outside))
             .collect(),
         follow_ups: Vec::new(),
+        comms: api::CommsView::default(),
         markdown: String::new(),
     };
-    report.follow_ups = follow_ups(&report);
+    report.follow_ups = follow_ups::follow_ups(&report, run.output("last-log"));
     let not_seen = texts(&run.output("consumers")["not_seen"]);
     report.follow_ups.extend(not_seen.iter().map(|who| format!("{who} was not seen at the new place yet")));
-    report.markdown = markdown(&report);
+    report.comms = comms::comms(&report);
+    report.markdown = document(&report).markdown();
     Ok(report)
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 pub(super) fn approvals(run: &Run) -> Vec<ApprovalView> {
@@ -102,6 +138,7 @@ pub(super) fn steps(run: &Run, last: usize, now: Timestamp) -> Vec<RunbookStep> 
         began: state.began.unwrap_or(now),
         ended: state.ended.unwrap_or(now),
         attempts: state.attempts,
+        seconds_planned: planned.about_ms.map(|about| about as f64 / 1000.0),
     };
     planned.map(step).collect()
 }
@@ -116,90 +153,55 @@ pub(super) fn unserved(run: &Run, served_again: &str) -> Option<f64> {
     Some(to.duration_since(from).as_secs_f64())
 }
 
-/// What is still to be done, by whom it can be done.
-fn follow_ups(report: &RunbookReport) -> Vec<String> {
-    let mut out = vec![format!(
-        "the old cluster is kept as {}: look for rows worth recovering, then let it go with `rekindle retire {}`",
-        report.retired, report.operation
-    )];
-    if let (Some(reached), Some(newest)) = (report.reached_commit, report.newest_commit) {
-        let lost = newest.duration_since(reached).as_secs_f64();
-        if report.commits_lost > 0 {
-            out.push(format!(
-                "{} commits of {lost:.0} s are not in the restored cluster: `rekindle clone {} --to latest --timeline …` opens the state before",
-                report.commits_lost, report.source
-            ));
+pub(super) fn objectives(policy: &Policy) -> ObjectivesView {
+    let seconds = |length: jiff::SignedDuration| length.as_secs_f64();
+    ObjectivesView { rpo_seconds: policy.objectives.rpo.map(seconds), rto_seconds: policy.objectives.rto.map(seconds) }
+}
+
+/// What was looked at, and when the backup was proven last.
+async fn evidence(at: &At, swap: &Swap) -> Result<Vec<String>> {
+    if swap.back_from.is_some() {
+        return Ok(vec!["the cluster that came back is the one that was replaced, not a backup".to_owned()]);
+    }
+    let backups = catalog::backups(&at.daemon.vault, &source_of(at).parse()?).await?;
+    let proven = match catalog::find(&backups, &swap.plan.backup).map(|backup| (backup.proven, backup.failed)) {
+        Some((proven, Some(failed))) if proven.is_none_or(|proven| proven < failed) => {
+            format!("the last drill of backup {} failed, {failed}", swap.plan.backup)
         }
-    }
-    out.extend(report.findings.iter().map(|finding| format!("look at: {finding}")));
-    out
-}
-
-pub(super) fn markdown(report: &RunbookReport) -> String {
-    let mut out = String::new();
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "not known".to_owned(), |time| time.to_string());
-    let lost = report
-        .newest_commit
-        .zip(report.reached_commit)
-        .map(|(newest, reached)| newest.duration_since(reached).as_secs_f64());
-    let lost = match report.commits_lost {
-        0 => "nothing".to_owned(),
-        commits => format!("{} s, {commits} commits", lost.map_or_else(|| "?".to_owned(), |lost| format!("{lost:.3}"))),
+        Some((Some(proven), _)) => format!("backup {} was proven by a drill, {proven}", swap.plan.backup),
+        _ => format!("backup {} was never proven by a drill", swap.plan.backup),
     };
-    let rows = [
-        ("asked for", report.asked.clone()),
-        ("asked by", format!("{} at {}{}", report.asked_by, report.began, because(&report.why))),
-        ("approved by", approved(report)),
-        ("reached", format!("LSN {}", report.reached)),
-        ("last commit that is there", time(report.reached_commit)),
-        ("newest commit before the restore", time(report.newest_commit)),
-        ("lost", lost),
-        ("from backup", report.backup.clone()),
-        (
-            "nobody could write for",
-            report.unserved_seconds.map_or_else(|| "?".into(), |seconds| format!("{seconds:.1} s")),
-        ),
-        ("state before, in the vault", snapshot(report)),
-        ("state before, on disk", report.retired.clone()),
-        ("over", report.ended.to_string()),
-    ];
-    let _ = writeln!(
-        out,
-        "# Restore of {} in its place\n\nOperation {}.\n\n| | |\n|---|---|",
-        report.source, report.operation
+    let beside = at.work.run.output("beside");
+    let count = |name: &str| beside[name].as_u64().unwrap_or_default();
+    let databases = beside["databases"].as_array().map_or(0, Vec::len);
+    let looked = format!(
+        "before the cut-over {databases} databases answered, with {} relations; {} pages were read, {} of them bad",
+        count("relations"),
+        count("pages_checked"),
+        count("pages_bad"),
     );
-    for (name, value) in rows {
-        let _ = writeln!(out, "| {name} | {value} |");
-    }
-    let _ = writeln!(out, "\n## Steps\n\n| step | began | s | tries | |\n|---|---|---|---|---|");
-    for step in &report.steps {
-        let seconds = step.ended.duration_since(step.began).as_secs_f64();
-        let _ = writeln!(out, "| {} | {} | {seconds:.2} | {} | {} |", step.name, step.began, step.attempts, step.what);
-    }
-    let pointed = |one: &PointedView| format!("{}: {} → {}", one.endpoint, one.from, one.to);
-    list(&mut out, "Pointed", &report.pointed.iter().map(pointed).collect::<Vec<_>>());
-    list(&mut out, "Follow-ups", &report.follow_ups);
-    list(&mut out, "Not covered", &report.not_covered);
-    out
+    let reached = format!(
+        "recovery ended at {}, which is where it was told to end",
+        beside["reached"].as_str().unwrap_or("no known position")
+    );
+    Ok(vec![proven, reached, looked])
 }
 
-fn approved(report: &RunbookReport) -> String {
-    let people: Vec<String> = report.approvals.iter().map(|one| format!("{} at {}", one.by, one.at)).collect();
-    match (people.is_empty(), report.waived) {
-        (false, _) => people.join(", "),
-        (true, true) => "NOBODY, although somebody would have had to: the glass was broken".to_owned(),
-        (true, false) => "nobody had to".to_owned(),
-    }
+/// As they stood when nothing was left to migrate.
+fn migrations(run: &Run) -> Vec<api::MigrationView> {
+    let found = ["migrate", "beside"].map(|step| &run.output(step)["migrations"]);
+    let known = found.into_iter().find(|migrations| migrations.is_array());
+    known.and_then(|known| serde_json::from_value(known.clone()).ok()).unwrap_or_default()
 }
 
-fn snapshot(report: &RunbookReport) -> String {
-    match (&report.snapshot, &report.no_snapshot) {
-        (Some(id), _) => id.clone(),
-        (None, Some(why)) => format!("not backed up: {why}; its files only"),
-        (None, None) => "its files only".to_owned(),
-    }
+/// In which the stack's times are told.
+fn zone(report: &RunbookReport) -> Zone {
+    report.zone.parse().unwrap_or(Zone::UTC)
 }
 
-fn because(why: &str) -> String {
-    if why.is_empty() { String::new() } else { format!(": {why}") }
+fn step<'a>(report: &'a RunbookReport, name: &str) -> Option<&'a RunbookStep> {
+    report.steps.iter().find(|step| step.name == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ impl Part for Healthy {
     }
 }
 
-async fn run_all(at: &At, when: When) -> Result<Value> {
+pub(super) async fn run_all(at: &At, when: When) -> Result<Value> {
     let around: Around = at.input()?;
     for hook in around.outside.hooks_at(when) {
         at.watch.step(&hook.name);

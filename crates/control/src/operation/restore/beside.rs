@@ -14,8 +14,8 @@ use vault::names::SourceName;
 
 use super::into::REPORT;
 use super::moment::{Restorer, request};
-use super::source_of;
 use super::swap::Swap;
+use super::{migrations, source_of};
 use crate::Kind;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted, remove_folder, serves};
@@ -94,7 +94,7 @@ async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, 
     if let Some(opened) = &restored.opened {
         opened.instance.stop().await?;
     }
-    keep(staged, &report::of_restore(&restored, at.daemon.host.env.now()))
+    keep(at, swap, report::of_restore(&restored, at.daemon.host.env.now()))
 }
 
 /// On a mount of the vault: its server has answered, and is stopped; what is missing is fetched behind.
@@ -109,12 +109,18 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
     if let Some(mut held) = serves::hold(daemon, &name).await? {
         held.stop_server(daemon).await?;
     }
-    keep(&swap.places.staged, &report)
+    keep(at, swap, report)
 }
 
-/// Should the daemon end before it could say so.
-fn keep(staged: &Path, report: &RestoreReport) -> Result<Value> {
-    let (report, path) = (views::to_json(report)?, staged.join(REPORT));
+/// With where its schema stands; beside the files, should the daemon end before it could say so.
+fn keep(at: &At, swap: &Swap, mut report: RestoreReport) -> Result<Value> {
+    migrations::say(at, &report.migrations);
+    let expected: Vec<_> = migrations::expected(swap, source_of(at)).collect();
+    for difference in migrations::differences(&report.migrations, &expected) {
+        at.work.warn(format!("before it is migrated, {difference}"));
+    }
+    report.migrations = migrations::views(&report.migrations, &expected);
+    let (report, path) = (views::to_json(&report)?, swap.places.staged.join(REPORT));
     std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
     Ok(report)
 }

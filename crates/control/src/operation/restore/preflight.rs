@@ -18,7 +18,7 @@ use vault::backup::catalog::{self, BackupInfo};
 use super::moment::Restorer;
 use super::point::said;
 use super::swap::{Swap, steps};
-use super::{begins, promise, source_of};
+use super::{begins, migrations, promise, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
@@ -129,6 +129,9 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     look_at_outside(&mut seen, daemon, &swap.outside).await;
     look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
     look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
+    for difference in migrations::before(source, swap).await {
+        seen.note("warns", difference, "after the step migrate it must be as expected");
+    }
     seen
 }
 

@@ -9,7 +9,7 @@ use vault::log::read::LogIndex;
 
 use super::moved::Moved;
 use super::swap::{Swap, planned, steps, submit};
-use super::{preflight, promise};
+use super::{lost, pace, preflight, promise};
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -45,7 +45,8 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     };
     let control = read_fenced_control(&places.staged)?;
     let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
-    let (newest_commit, commits_after) = written_since(&index, &read_control(&places.live)?).await?;
+    let replaced = read_control(&places.live)?;
+    let (newest_commit, commits_after) = written_since(&index, &replaced).await?;
     let asked = format!("what was there before operation {operation}");
     let moment = MomentAsk { target: TargetAsk::Latest, before: false, timeline: None };
     let consent = consent.clone();
@@ -61,6 +62,8 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
         last_commit: row.since.parse().ok(),
         newest_commit,
         commits_after,
+        rows_lost: Vec::new(),
+        rows_lost_note: None,
         bytes: 0,
         log_bytes: 0,
         major: control.major().unwrap_or_default(),
@@ -70,12 +73,17 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
         approvals: 0,
         waived: false,
         begins: None,
+        seconds: None,
+        unserved_seconds: None,
     };
     let no_snapshot = promise::consented(daemon, &stack, &row.source, &ask.consent, &mut plan).await?;
     let (back_from, gaps) = (Some(row.operation.clone()), daemon.catalog.gaps(&row.source).await?.len());
     let (stack, outside) = (stack.name, stack.outside);
-    let mut swap = Swap { stack, outside, ask, asked, places, plan, moved, back_from, no_snapshot, gaps };
+    let mut swap =
+        Swap { stack, outside, ask, asked, places, plan, moved, back_from, no_snapshot, gaps, lived_on: None };
     swap.plan.steps = steps(&swap, &row.source).into_iter().map(planned).collect();
+    pace::fill(daemon, &row.source, false, &mut swap.plan).await?;
+    lost::fill_since(&index, &source, &replaced, &mut swap.plan).await;
     Ok((swap, source))
 }
 

@@ -8,11 +8,12 @@ use engine::postgres::successor::Succession;
 use engine::postgres::target::Resolved;
 use ops::{Retry, StepPlan, Then};
 use serde::{Deserialize, Serialize};
+use vault::log::read::LogIndex;
 
 use super::moment::{Restorer, request, resolved};
 use super::moved::Moved;
-use super::preflight;
 use super::promise::{self, Promise, Promised};
+use super::{lost, migrations, pace, preflight};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, step, submit_with};
@@ -44,6 +45,9 @@ pub(super) struct Swap {
     /// Of the source's log, that were known then.
     #[serde(default)]
     pub(super) gaps: usize,
+    /// The newest timeline on the way to which the moment lies.
+    #[serde(default)]
+    pub(super) lived_on: Option<u32>,
 }
 
 impl Swap {
@@ -54,6 +58,11 @@ impl Swap {
         let (name, outside) = (stack.name, stack.outside);
         let mut now = Swap { stack: name, outside, plan, no_snapshot, gaps, ..self.clone() };
         now.plan.steps = steps(&now, source).into_iter().map(planned).collect();
+        pace::fill(daemon, source, now.ask.open, &mut now.plan).await?;
+        if let Some(resolved) = resolved {
+            let index = LogIndex::load(&daemon.vault, &source.parse()?).await?;
+            lost::fill(&index, &daemon.source(source)?, resolved, &mut now.plan).await;
+        }
         Ok(now)
     }
 
@@ -126,7 +135,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         points.map(|endpoints| {
             undone(step("point", &format!("point {endpoints} to where it is now")), &format!("point {endpoints} back"))
         }),
-        has(When::Migrate).then(|| by_hand("migrate", &format!("run {}", hooks(When::Migrate)))),
+        migrate(swap, source, has(When::Migrate).then(|| hooks(When::Migrate))),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
@@ -152,6 +161,15 @@ fn beside(swap: &Swap) -> String {
         ),
         false => format!("restore {asked} into {staged}, and verify it; the old cluster serves on"),
     }
+}
+
+fn migrate(swap: &Swap, source: &str, hooks: Option<String>) -> Option<StepPlan> {
+    let expected: Vec<String> =
+        migrations::expected(swap, source).map(|one| format!("{} is at {}", one.database, one.expects)).collect();
+    let run = hooks.map(|hooks| format!("run {hooks}"));
+    let look = (!expected.is_empty()).then(|| format!("see that {}", expected.join(", ")));
+    let what: Vec<String> = run.into_iter().chain(look).collect();
+    (!what.is_empty()).then(|| by_hand("migrate", &what.join(", then ")))
 }
 
 pub(super) fn undone(step: StepPlan, how: &str) -> StepPlan {
@@ -185,8 +203,9 @@ pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
 }
 
 pub(super) async fn submit(daemon: &Daemon, name: &str, swap: &Swap, by: By) -> Result<Operation> {
+    let steps = pace::with_times(steps(swap, name), &swap.plan);
     let (kind, alone) = (OperationKind::Restore, Some(format!("the cluster of {name}")));
-    let wanted = Wanted { kind, source: Some(name), alone, input: input(swap)?, steps: steps(swap, name) };
+    let wanted = Wanted { kind, source: Some(name), alone, input: input(swap)?, steps };
     submit_with(daemon, wanted, by, swap.plan.waived).await
 }
 
@@ -234,11 +253,16 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         back_from: None,
         no_snapshot,
         gaps: daemon.catalog.gaps(name).await?.len(),
+        lived_on: Some(resolved.lineage.timeline()),
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
+    pace::fill(daemon, name, swap.ask.open, &mut swap.plan).await?;
+    let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
+    lost::fill(&index, &source, &resolved, &mut swap.plan).await;
     Ok((swap, source, resolved))
 }
 
 pub(in crate::operation) fn planned(step: StepPlan) -> PlannedStep {
-    PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses: step.retry.then == Then::Pause }
+    let pauses = step.retry.then == Then::Pause;
+    PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses, seconds: None }
 }

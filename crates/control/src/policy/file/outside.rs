@@ -1,15 +1,15 @@
-//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[endpoint]]`, `[[secret]]`, `[[file]]`. A table is a few
-//! keys of ours, and those of the driver that it names; what neither knows is a finding.
+//! The tables of what is outside: `[[service]]`, `[[hook]]`, `[[health]]`, `[[endpoint]]`, `[[secret]]`, `[[file]]`, `[[migration]]`. A table
+//! is a few keys of ours, and those of the driver that it names; what neither knows is a finding.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::section::{Finding, Section};
+use super::section::{Finding, Section, text};
 use super::{name, refuse_twice};
 use crate::policy::StackSource;
 use crate::policy::invalid::Invalid;
-use crate::policy::outside::{EndpointAt, Health, Hook, KeptFile, KeptSecret, Outside, Service};
+use crate::policy::outside::{EndpointAt, Health, Hook, KeptFile, KeptSecret, Migration, Outside, Service};
 
 pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Outside {
     let services: Vec<Service> = items(file, "service", found, |one: &Service| one.spec.wrong());
@@ -37,7 +37,29 @@ pub(super) fn read(file: &mut Section, sources: &[StackSource], found: &mut Vec<
         };
         found.push(Finding::new(&format!("service[{at}].server_of"), wrong));
     }
-    Outside { services, hooks, health, endpoints, secrets, files }
+    let migrations = read_migrations(file, sources, found);
+    Outside { services, hooks, health, endpoints, secrets, files, migrations }
+}
+
+fn read_migrations(file: &mut Section, sources: &[StackSource], found: &mut Vec<Finding>) -> Vec<Migration> {
+    let mut migrations: Vec<Migration> = Vec::new();
+    for (at, mut section) in file.sections("migration", found).into_iter().enumerate() {
+        let source = section.required("source", found, text);
+        let database = section.required("database", found, text);
+        let expects = section.required("expects", found, text);
+        section.end(found);
+        let (Some(source), Some(database), Some(expects)) = (source, database, expects) else { continue };
+        if sources.iter().all(|known| known.name != source) {
+            let wrong = Invalid::new(format!("there is no source {source:?} in this stack"));
+            found.push(Finding::new(&format!("migration[{at}].source"), wrong));
+        }
+        if migrations.iter().any(|other| other.source == source && other.database == database) {
+            let wrong = Invalid::new(format!("what {database:?} of {source:?} is expected to be at is said already"));
+            found.push(Finding::new(&format!("migration[{at}].database"), wrong));
+        }
+        migrations.push(Migration { source, database, expects });
+    }
+    migrations
 }
 
 fn has(sources: &[StackSource], name: &str) -> bool {

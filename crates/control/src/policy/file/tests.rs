@@ -204,6 +204,11 @@ in_a_row = 3
 driver = "tcp"
 host = "localhost"
 port = 8000
+
+[[migration]]
+source = "orders"
+database = "shop"
+expects = "20261118_add_vat"
 "#;
 
 #[test]
@@ -212,6 +217,7 @@ fn what_is_outside_is_read_and_printed_and_read_again() {
     assert_eq!(stack.outside.server_of("orders", "/d".as_ref()).map(|service| service.name.as_str()), Some("server"));
     assert_eq!(stack.outside.users().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["web"]);
     assert_eq!((stack.outside.health[0].in_a_row, stack.outside.health[0].deadline_seconds), (3, 120));
+    assert_eq!(stack.outside.migrations[0].expects, "20261118_add_vat");
     let printed = export(&stack).expect("printable");
     assert_eq!(parse(&printed), Ok(stack));
 }
@@ -230,4 +236,26 @@ fn all_that_is_wrong_outside_is_said_with_its_place() {
     assert!(said[1].starts_with("hook[0]: unknown variant `afterwards`, expected"), "{said:#?}");
     assert!(said[2].starts_with("health[0]: unknown field `in_row`"), "{said:#?}");
     assert_eq!(said[3], "service[0].server_of: there is no source \"order\" in this stack");
+}
+
+#[test]
+fn all_that_is_wrong_with_an_expected_migration_is_said() {
+    let twice = "[[migration]]\nsource = \"order\"\ndatabase = \"a\"\nexpects = \"1\"\n".repeat(2);
+    let found =
+        parse(&format!("{OUTSIDE}{twice}[[migration]]\nsource = 1\ntool = \"flyway\"\n")).expect_err("a bad file");
+    let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let expected = [
+        "migration[1].source: there is no source \"order\" in this stack",
+        "migration[2].source: there is no source \"order\" in this stack",
+        "migration[2].database: what \"a\" of \"order\" is expected to be at is said already",
+        "migration[3].source: 1 is not a text in quotes",
+        "migration[3].database: is missing",
+        "migration[3].expects: is missing",
+        "migration[3].tool: is not a setting; hint: known here: source, database, expects",
+    ];
+    let mut sorted = said.clone();
+    sorted.sort();
+    let mut wanted: Vec<String> = expected.iter().map(|text| (*text).to_owned()).collect();
+    wanted.sort();
+    assert_eq!(sorted, wanted, "{said:#?}");
 }

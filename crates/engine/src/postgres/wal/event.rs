@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::rows::RowEvent;
 use crate::postgres::lsn::{Lsn, Timeline};
 
 /// The end of a transaction.
@@ -15,6 +16,8 @@ pub struct Xact {
     pub time: Timestamp,
     /// Whether it was ended by COMMIT PREPARED or ROLLBACK PREPARED.
     pub prepared: bool,
+    /// Those of its parts that end with it; only where rows are counted.
+    pub subtransactions: Vec<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +56,15 @@ pub enum Event {
         lsn: Lsn,
         end_lsn: Lsn,
     },
+    /// Only where rows are counted.
+    Rows(RowEvent),
 }
 
 impl Event {
     pub fn lsn(&self) -> Lsn {
         match self {
             Event::Commit(xact) | Event::Abort(xact) => xact.lsn,
+            Event::Rows(row) => row.lsn,
             Event::RestorePoint { lsn, .. }
             | Event::Checkpoint { lsn, .. }
             | Event::EndOfRecovery { lsn, .. }
@@ -70,6 +76,7 @@ impl Event {
     pub fn end_lsn(&self) -> Lsn {
         match self {
             Event::Commit(xact) | Event::Abort(xact) => xact.end_lsn,
+            Event::Rows(row) => row.end_lsn,
             Event::RestorePoint { end_lsn, .. }
             | Event::Checkpoint { end_lsn, .. }
             | Event::EndOfRecovery { end_lsn, .. }

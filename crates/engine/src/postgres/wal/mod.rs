@@ -3,6 +3,7 @@
 pub mod event;
 pub mod names;
 mod record;
+pub mod rows;
 pub mod scan;
 mod xact;
 

@@ -2,6 +2,7 @@
 //! (src/include/access/xlogrecord.h, src/include/catalog/pg_control.h, src/include/access/xact.h).
 
 use super::event::{Event, Xact};
+use super::rows::{RowEvent, RowReader};
 use super::xact::XactReader;
 use crate::postgres::lsn::Lsn;
 use crate::postgres::wire::replication::timestamp_from_postgres;
@@ -18,10 +19,10 @@ const RMGR_XLOG: u8 = 0;
 const RMGR_XACT: u8 = 1;
 const XACT_HAS_INFO: u8 = 0x80;
 
-const ID_DATA_SHORT: u8 = 255;
-const ID_DATA_LONG: u8 = 254;
-const ID_ORIGIN: u8 = 253;
-const ID_TOPLEVEL_XID: u8 = 252;
+pub(super) const ID_DATA_SHORT: u8 = 255;
+pub(super) const ID_DATA_LONG: u8 = 254;
+pub(super) const ID_ORIGIN: u8 = 253;
+pub(super) const ID_TOPLEVEL_XID: u8 = 252;
 
 /// What of the XLOG resource manager is of interest.
 const CHECKPOINT_SHUTDOWN: u8 = 0x00;
@@ -82,6 +83,7 @@ enum Interest {
     None,
     Kept(Vec<u8>),
     Xact(XactReader),
+    Rows(RowReader),
 }
 
 /// Where in the body the next byte belongs.
@@ -110,13 +112,18 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(start: Lsn, header: Header, header_bytes: [u8; HEADER_BYTES], major: u32) -> Record {
+    /// `rows` are of interest to who counts them.
+    pub(super) fn new(start: Lsn, header: Header, header_bytes: [u8; HEADER_BYTES], major: u32, rows: bool) -> Record {
         let interest = match (header.rmgr, header.info & 0xF0) {
             (RMGR_XLOG, CHECKPOINT_SHUTDOWN | CHECKPOINT_ONLINE | BACKUP_END | RESTORE_POINT | END_OF_RECOVERY) => {
                 Interest::Kept(Vec::with_capacity(KEPT_BYTES))
             }
             (RMGR_XACT, _) if matches!(header.info & 0x70, COMMIT | ABORT | COMMIT_PREPARED | ABORT_PREPARED) => {
-                Interest::Xact(XactReader::new(major, header.info & XACT_HAS_INFO != 0))
+                Interest::Xact(XactReader::new(major, header.info & XACT_HAS_INFO != 0, rows))
+            }
+            (rmgr, _) if rows => {
+                let body_bytes = header.total_bytes as usize - HEADER_BYTES;
+                RowReader::new(rmgr, header.info, major, body_bytes).map_or(Interest::None, Interest::Rows)
             }
             _ => Interest::None,
         };
@@ -126,6 +133,9 @@ impl Record {
     /// The next bytes of the body.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.crc = crc32c::crc32c_append(self.crc, bytes);
+        if let Interest::Rows(reader) = &mut self.interest {
+            return reader.feed(bytes);
+        }
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if matches!(self.interest, Interest::None) {
@@ -161,7 +171,7 @@ impl Record {
     /// The main data is the last thing in a record, so its length need not be counted.
     fn feed_main(&mut self, bytes: &[u8]) {
         match &mut self.interest {
-            Interest::None => {}
+            Interest::None | Interest::Rows(_) => {}
             Interest::Kept(kept) => kept.extend_from_slice(&bytes[..bytes.len().min(KEPT_BYTES - kept.len())]),
             Interest::Xact(reader) => reader.feed(bytes),
         }
@@ -176,6 +186,10 @@ impl Record {
         match &self.interest {
             Interest::Kept(data) => self.xlog_event(data, end_lsn),
             Interest::Xact(reader) => self.xact_event(reader, end_lsn),
+            Interest::Rows(reader) => {
+                let what = reader.work(self.header.xid)?;
+                Some(Event::Rows(RowEvent { lsn: self.start, end_lsn, what }))
+            }
             Interest::None => self.header.is_switch().then_some(Event::Switch { lsn: self.start, end_lsn }),
         }
     }
@@ -189,6 +203,7 @@ impl Record {
             xid: if prepared { reader.twophase_xid? } else { self.header.xid },
             time: timestamp_from_postgres(reader.time?),
             prepared,
+            subtransactions: reader.subtransactions.clone(),
         };
         Some(if matches!(operation, COMMIT | COMMIT_PREPARED) { Event::Commit(xact) } else { Event::Abort(xact) })
     }

@@ -75,6 +75,7 @@ enum State {
 pub struct Scanner {
     shape: Shape,
     magic: u16,
+    rows: bool,
     /// The position of the next byte to come.
     position: Lsn,
     state: State,
@@ -103,6 +104,12 @@ impl Scanner {
         Scanner::new(start, shape, false)
     }
 
+    /// Tells what was done to rows as well.
+    #[must_use]
+    pub fn with_rows(self) -> Scanner {
+        Scanner { rows: true, ..self }
+    }
+
     fn new(start: Lsn, shape: Shape, fresh: bool) -> Result<Scanner> {
         let found = || shape.major.to_string();
         let magic = MAGICS.iter().find(|(major, _)| *major == shape.major).map(|(_, magic)| *magic);
@@ -114,6 +121,7 @@ impl Scanner {
         Ok(Scanner {
             shape,
             magic,
+            rows: false,
             position: start,
             state: State::Between,
             page_header: Vec::with_capacity(LONG_HEADER_BYTES),
@@ -328,7 +336,7 @@ impl Scanner {
             return self.stop(start, "a record does not follow the one before it");
         }
         let left = u64::from(header.total_bytes) - HEADER_BYTES as u64;
-        let record = Box::new(Record::new(start, header, bytes, self.shape.major));
+        let record = Box::new(Record::new(start, header, bytes, self.shape.major, self.rows));
         self.state = State::Body { record, left };
         if left == 0 {
             self.finish_record(taken, events);

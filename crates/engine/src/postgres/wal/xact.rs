@@ -1,5 +1,5 @@
-//! Reads the end of a transaction out of its commit or abort record, in constant memory: lists are skipped, not kept
-//! (ParseCommitRecord and ParseAbortRecord in src/backend/access/rmgrdesc/xactdesc.c).
+//! Reads the end of a transaction out of its commit or abort record. Lists are skipped, so that memory is constant; only who counts rows
+//! needs the subtransactions (ParseCommitRecord and ParseAbortRecord in src/backend/access/rmgrdesc/xactdesc.c).
 
 const HAS_DBINFO: u32 = 1;
 const HAS_SUBXACTS: u32 = 1 << 1;
@@ -84,11 +84,15 @@ pub(super) struct XactReader {
     /// Microseconds since 2000-01-01; none while the record is too short to say.
     pub(super) time: Option<i64>,
     pub(super) twophase_xid: Option<u32>,
+    keeps_subtransactions: bool,
+    /// Of their list, still to come.
+    subtransactions_left: u32,
+    pub(super) subtransactions: Vec<u32>,
 }
 
 impl XactReader {
     /// `has_flags` is XLOG_XACT_HAS_INFO in the record's info.
-    pub(super) fn new(major: u32, has_flags: bool) -> XactReader {
+    pub(super) fn new(major: u32, has_flags: bool, keeps_subtransactions: bool) -> XactReader {
         XactReader {
             major,
             has_flags,
@@ -99,38 +103,51 @@ impl XactReader {
             filled: 0,
             time: None,
             twophase_xid: None,
+            keeps_subtransactions,
+            subtransactions_left: 0,
+            subtransactions: Vec::new(),
         }
     }
 
     /// The next bytes of the main data, in pieces of any size.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && self.part != Part::Done {
+        while !bytes.is_empty() && (self.part != Part::Done || self.subtransactions_left > 0) {
             let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
             self.skip -= skipped as u64;
             bytes = &bytes[skipped..];
             if self.skip > 0 {
                 return;
             }
-            let taken = (self.part.word_bytes() - self.filled).min(bytes.len());
+            let taken = (self.word_bytes() - self.filled).min(bytes.len());
             self.word[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
             self.filled += taken;
             bytes = &bytes[taken..];
-            if self.filled == self.part.word_bytes() {
+            if self.filled == self.word_bytes() {
                 self.take_word();
             }
         }
     }
 
+    fn word_bytes(&self) -> usize {
+        if self.subtransactions_left > 0 { 4 } else { self.part.word_bytes() }
+    }
+
     fn take_word(&mut self) {
         let [a, b, c, d, ..] = self.word;
         let number = u32::from_le_bytes([a, b, c, d]);
+        self.filled = 0;
+        if self.subtransactions_left > 0 {
+            self.subtransactions_left -= 1;
+            self.subtransactions.push(number);
+            return;
+        }
         match self.part {
             Part::Time => self.time = Some(i64::from_le_bytes(self.word)),
             Part::Flags => self.flags = number,
             Part::Twophase => self.twophase_xid = Some(number),
+            Part::Subxacts if self.keeps_subtransactions => self.subtransactions_left = number,
             part => self.skip = u64::from(number) * part.element_bytes(self.major),
         }
-        self.filled = 0;
         self.part = self.next_part();
     }
 

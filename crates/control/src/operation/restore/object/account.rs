@@ -10,10 +10,10 @@ use vault::format::sealed::Kind;
 use super::Object;
 use super::exchange::Exchanged;
 use crate::error::Result;
-use crate::operation::restore::account::{approvals, markdown, name, steps, unserved};
+use crate::operation::restore::account::{approvals, document, name, objectives, steps, unserved};
 use crate::operation::restore::source_of;
 use crate::operation::{At, Part};
-use crate::{kept, restored, views};
+use crate::{kept, restored, stacks, views};
 
 #[derive(Debug)]
 pub(super) struct Account;
@@ -21,7 +21,7 @@ pub(super) struct Account;
 #[async_trait]
 impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
-        let report = account(at)?;
+        let report = account(at).await?;
         if let Some(runbook) = &report.runbook {
             restored::note(at, &runbook.backup, &runbook.asked).await?;
         }
@@ -31,18 +31,21 @@ impl Part for Account {
 
     async fn look(&self, at: &At) -> Result<Found> {
         match at.daemon.vault.get_json::<RunbookReport>(Kind::Report, &name(at)?).await {
-            Ok(runbook) => Ok(Found::Done(views::to_json(&ExtractReport { runbook: Some(runbook), ..account(at)? })?)),
+            Ok(runbook) => {
+                Ok(Found::Done(views::to_json(&ExtractReport { runbook: Some(runbook), ..account(at).await? })?))
+            }
             Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-fn account(at: &At) -> Result<ExtractReport> {
+async fn account(at: &At) -> Result<ExtractReport> {
     let (object, run) = (at.input::<Object>()?, &at.work.run);
     let broken = |e: serde_json::Error| vault::Error::Internal(format!("what a step left: {e}"));
     let restored = ExtractReport::deserialize(run.output("beside")).map_err(broken)?;
     let exchanged = Exchanged::deserialize(run.output("exchange")).map_err(broken)?;
+    let policy = stacks::of_source(&at.daemon, source_of(at)).await?.map(|stack| stack.policy).unwrap_or_default();
     let ended = at.daemon.host.env.now();
     let mut runbook = RunbookReport {
         operation: at.id().to_owned(),
@@ -52,6 +55,9 @@ fn account(at: &At) -> Result<ExtractReport> {
         why: run.head.why.clone(),
         approvals: approvals(run),
         waived: run.plan().waived,
+        happened: object.wanted.ask.happened,
+        detected: object.wanted.ask.detected,
+        zone: policy.zone.to_string(),
         began: run.head.created,
         ended,
         asked: format!("{}, {}", object.what(), object.asked),
@@ -59,18 +65,27 @@ fn account(at: &At) -> Result<ExtractReport> {
         reached_commit: restored.reached_commit,
         newest_commit: object.plan.newest_commit,
         commits_lost: object.plan.commits_after,
+        rows_lost: Vec::new(),
+        rows_lost_note: None,
         backup: object.plan.backup.clone(),
+        backup_ended: Some(object.plan.backup_ended),
+        evidence: Vec::new(),
+        migrations: Vec::new(),
         findings: Vec::new(),
         snapshot: run.output("snapshot")["id"].as_str().map(str::to_owned),
         no_snapshot: object.no_snapshot.clone(),
         retired: exchanged.kept_as.clone(),
         unserved_seconds: unserved(run, "exchange"),
+        pointed: Vec::new(),
+        unserved_seconds_planned: None,
+        objectives: objectives(&policy),
         steps: steps(run, at.work.step, ended),
         not_covered: not_covered(&restored, &exchanged).into_iter().chain(kept::not_covered(&object.outside)).collect(),
         follow_ups: follow_ups(&object, &exchanged),
+        comms: api::CommsView::default(),
         markdown: String::new(),
     };
-    runbook.markdown = markdown(&runbook);
+    runbook.markdown = document(&runbook).markdown();
     Ok(ExtractReport {
         into: object.what(),
         kept_as: Some(exchanged.kept_as),

@@ -1,0 +1,36 @@
+//! `/operations/{id}/report`: the account of a restore in the place of a live cluster, in the form that is asked for.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::operation::restore;
+
+/// `?format=html`
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Form {
+    #[serde(default)]
+    format: String,
+}
+
+pub(super) async fn show(
+    State(daemon): State<Daemon>,
+    Path(id): Path<String>,
+    Query(Form { format }): Query<Form>,
+) -> Result<Response> {
+    let report = restore::report(&daemon, &id).await?;
+    Ok(match format.as_str() {
+        "" | "json" => Json(report).into_response(),
+        "markdown" => text("text/markdown; charset=utf-8", restore::document(&report).markdown()),
+        "html" => text("text/html; charset=utf-8", restore::document(&report).html()),
+        other => return Err(Error::Ask(format!("a report is json, markdown or html, and not {other:?}"))),
+    })
+}
+
+fn text(media: &'static str, text: String) -> Response {
+    ([(CONTENT_TYPE, media)], text).into_response()
+}
