@@ -54,7 +54,12 @@ fn create(path: &Path) -> Result<File, Failure> {
     file.map_err(|error| Failure::file("write", path, error))
 }
 
-fn give(found: &SecretAnswer, wanted: &SecretGetArgs, file: Option<File>, around: &Surroundings) -> Result<(), Failure> {
+fn give(
+    found: &SecretAnswer,
+    wanted: &SecretGetArgs,
+    file: Option<File>,
+    around: &Surroundings,
+) -> Result<(), Failure> {
     let content = bytes(&found.content.0)?;
     let (Some(mut file), Some(path)) = (file, &wanted.out) else {
         let written = std::io::stdout().write_all(&content);
