@@ -24,6 +24,7 @@ mod pin;
 mod protect;
 mod recover;
 mod recover_catalog;
+mod recover_secrets;
 mod restore;
 mod secrets;
 mod serve;

@@ -245,9 +245,7 @@ impl Error {
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
             Error::Unknown { what: "retired cluster", .. } => "see `rekindle retired` for the operations".into(),
             Error::Unknown { what: "secret", .. } => "`rekindle secrets STACK` lists their names".into(),
-            Error::Unknown { what: "stack with secrets", .. } => {
-                "its file names them: see [[secret]] and [[file]] in docs/secrets.md".into()
-            }
+            Error::Unknown { what: "stack with secrets", .. } => "docs/secrets.md says how a file names them".into(),
             Error::Unknown { what: "channel", .. } => {
                 "see [[alerts.channel]] in the configuration for the names".into()
             }

@@ -6,6 +6,7 @@
 //! ```
 //! What is read is in memory for as long as it is sealed or compared, and is told to nobody but an admin who asks for it by name.
 
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::open::{VaultAsk, open_vault};
 use crate::policy::Outside;
 
 mod watch;
@@ -90,12 +93,12 @@ pub(crate) async fn seal(daemon: &Daemon, stack: &str, outside: &Outside) -> Res
         None => {
             // One that does not open any more is followed by one that does.
             let newest = newest(&daemon.vault, &stack.parse()?).await.ok().flatten();
-            seal_items(daemon, stack, items, newest).await
+            seal_items(daemon, stack, &items, newest.as_ref()).await
         }
     }
 }
 
-async fn seal_items(daemon: &Daemon, stack: &str, items: Vec<(Item, Content)>, newest: Option<Copy>) -> Result<bool> {
+async fn seal_items(daemon: &Daemon, stack: &str, items: &[(Item, Content)], newest: Option<&Copy>) -> Result<bool> {
     let stack: SourceName = stack.parse()?;
     if items.is_empty() || newest.is_some_and(|copy| copy.items == items) {
         return Ok(false);
@@ -106,7 +109,7 @@ async fn seal_items(daemon: &Daemon, stack: &str, items: Vec<(Item, Content)>, n
     let mut frames: Vec<(Class, &[u8])> = vec![(Class::Head, head.as_slice())];
     frames.extend(items.iter().map(|(_, content)| (Class::Bytes, content.as_slice())));
     let micros = u64::try_from(made.as_microsecond()).unwrap_or_default();
-    daemon.vault.put_sealed(Kind::Report, &Name::Secrets { stack, micros }, &frames, 3).await?;
+    daemon.vault.put_sealed(Kind::Note, &Name::Secrets { stack, micros }, &frames, 3).await?;
     Ok(true)
 }
 
@@ -132,7 +135,7 @@ async fn newest(vault: &Vault, stack: &SourceName) -> Result<Option<Copy>> {
 
 async fn open(vault: &Vault, name: &Name) -> Result<Copy> {
     let malformed = |what: String| vault::Error::malformed(name.to_string(), what);
-    let frames = vault.get_sealed(Kind::Report, name).await?;
+    let frames = vault.get_sealed(Kind::Note, name).await?;
     let head = frames.iter().find(|frame| frame.class == Class::Head).ok_or_else(|| malformed("no head".into()))?;
     let head: Head = serde_json::from_slice(&head.raw).map_err(|e| malformed(e.to_string()))?;
     let contents: Vec<Content> =
@@ -145,7 +148,7 @@ async fn open(vault: &Vault, name: &Name) -> Result<Copy> {
 
 /// By the stack's name, which needs not be known to anything but the vault.
 pub(crate) async fn list(daemon: &Daemon, stack: &str) -> Result<SecretsView> {
-    let copy = known(daemon, stack).await?;
+    let copy = known(&daemon.vault, stack).await?;
     let view = |(item, content): &(Item, Content)| KeptView {
         name: item.name.clone(),
         from: item.from.clone(),
@@ -156,15 +159,35 @@ pub(crate) async fn list(daemon: &Daemon, stack: &str) -> Result<SecretsView> {
 }
 
 pub(crate) async fn get(daemon: &Daemon, stack: &str, name: &str) -> Result<SecretAnswer> {
-    let copy = known(daemon, stack).await?;
+    let copy = known(&daemon.vault, stack).await?;
     let found = copy.items.iter().find(|(item, _)| item.name == name);
     let (item, content) = found.ok_or_else(|| Error::Unknown { what: "secret", name: name.to_owned() })?;
     Ok(SecretAnswer { name: item.name.clone(), sealed: copy.made, content: Password(hex(content)) })
 }
 
-async fn known(daemon: &Daemon, stack: &str) -> Result<Copy> {
+async fn known(vault: &Vault, stack: &str) -> Result<Copy> {
     let unknown = || Error::Unknown { what: "stack with secrets", name: stack.to_owned() };
-    newest(&daemon.vault, &stack.parse()?).await?.ok_or_else(unknown)
+    newest(vault, &stack.parse()?).await?.ok_or_else(unknown)
+}
+
+/// A secret or a file of settings, as it was sealed.
+pub struct Kept {
+    pub name: String,
+    pub from: String,
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("name", &self.name).field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// Break-glass: without daemon and catalog.
+pub async fn recover_secrets(ask: &VaultAsk, stack: &str, host: &Host) -> Result<Vec<Kept>> {
+    let copy = known(&open_vault(ask, host).await?, stack).await?;
+    let kept = |(item, content): (Item, Content)| Kept { name: item.name, from: item.from, content };
+    Ok(copy.items.into_iter().map(kept).collect())
 }
 
 /// What a plan and a report say of it.

@@ -46,6 +46,7 @@ pub use error::{Error, Result, error_table};
 pub use host::Host;
 pub use http::{openapi, roles_table};
 pub use init::{InitAsk, InitDone, init};
+pub use kept::{Kept, recover_secrets};
 pub use keys::{KeyLockAsk, KeySlotView, dump, key_add, key_list, key_remove, key_test};
 pub use mount_process::mount_serve;
 #[cfg(feature = "simulated")]

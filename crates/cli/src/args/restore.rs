@@ -108,6 +108,9 @@ pub struct RecoverArgs {
     /// Instead of a database: the daemon itself, its sources, stacks, policies and history, as the vault remembers them
     #[arg(long, group = "moment", help_heading = "Which moment (one of)")]
     pub catalog: bool,
+    /// Instead of a database: the secrets and settings of this stack, each into a file of the folder --into that only its owner reads
+    #[arg(long, value_name = "STACK", group = "moment", requires = "into", help_heading = "Which moment (one of)")]
+    pub secrets: Option<String>,
     /// With --catalog: where the daemon shall keep what is its own
     #[arg(long, value_name = "DIR", requires = "catalog", help_heading = "Where it goes")]
     pub data_folder: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::RestoreReport;
 
-use super::{init, recover_catalog, restore, unlock};
+use super::{init, recover_catalog, recover_secrets, restore, unlock};
 use crate::args::RecoverArgs;
 use crate::failure::{Failure, Outcome, WELL};
 use crate::surroundings::Surroundings;
@@ -20,6 +20,9 @@ pub async fn run(args: &RecoverArgs, around: &Surroundings) -> Outcome {
     let vault = VaultAsk { vault: args.vault.clone(), s3: init::s3(&args.s3), unlock };
     if args.catalog {
         return recover_catalog::run(args, vault, around).await;
+    }
+    if let Some(stack) = &args.secrets {
+        return recover_secrets::run(stack, args.into.as_deref(), &vault, around).await;
     }
     // Required without --catalog.
     let into = args.into.clone().unwrap_or_default();

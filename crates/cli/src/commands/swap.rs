@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use api::{RestoreAsk, RestoreMode, RestorePlan, RunbookReport};
-use serde_json::Value;
 
 use super::restore::{absolute, moment, said, text};
 use crate::args::{OpChangeArgs, OpReportArgs, ReportFormat, RestoreArgs, RollbackArgs, WhereArgs};
@@ -137,14 +136,14 @@ pub async fn report(args: &OpReportArgs, around: &Surroundings) -> Outcome {
     let client = super::client(around)?;
     let written = args.format.or_else(|| by_ending(args.out.as_deref()?)).unwrap_or(ReportFormat::Markdown);
     if let Some(path) = &args.out {
-        let text = text(&client.report(&args.id, written.name()).await?, written)?;
+        let text = written_as(&client.report(&args.id, written.name()).await?, written)?;
         std::fs::write(path, text).map_err(|error| Failure::file("write", path, error))?;
     }
     let shown = match (around.global.json, args.format) {
         (true, _) => ReportFormat::Json,
         (false, asked) => asked.unwrap_or(ReportFormat::Markdown),
     };
-    print(&text(&client.report(&args.id, shown.name()).await?, shown)?);
+    print(&written_as(&client.report(&args.id, shown.name()).await?, shown)?);
     Ok(WELL)
 }
 
@@ -157,7 +156,7 @@ fn by_ending(path: &Path) -> Option<ReportFormat> {
 }
 
 /// JSON is written to be read by people too.
-fn text(answer: &str, format: ReportFormat) -> Result<String, Failure> {
+fn written_as(answer: &str, format: ReportFormat) -> Result<String, Failure> {
     if format != ReportFormat::Json {
         return Ok(answer.to_owned());
     }

@@ -1,5 +1,6 @@
 //! Who agrees to a restore in the place of the live cluster, and to what: approvals that count only for the plan that was seen, the
 //! glass that is broken loudly, the snapshot that is left out, and the maintenance window that is waited for.
+#![allow(clippy::disallowed_methods, reason = "tests may ask the machine")]
 
 use serde_json::{Value, json};
 use testkit::postgres::wait_until;

@@ -80,6 +80,13 @@ fn secrets_and_settings_are_found_by_the_stacks_name_when_it_is_gone() {
     house.is_sound();
     house.kill_daemon();
     fs::remove_file(out).unwrap();
+    // Without a daemon: the vault and its key.
+    let folder = house.path("recovered");
+    let (vault, key) = (house.vault().to_owned(), house.path("key"));
+    house.ok(&["recover", "--vault", &vault, "--key", text(&key), "--secrets", "hub", "--into", text(&folder)]);
+    assert_eq!(fs::read_to_string(folder.join("key")).unwrap(), PLANTED);
+    assert_eq!(fs::read_to_string(folder.join("settings")).unwrap(), "color = blue\n");
+    fs::remove_dir_all(folder).unwrap();
     let mut files = Vec::new();
     files_below(house.folder.path(), &mut files);
     for path in files {

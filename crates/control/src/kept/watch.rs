@@ -87,7 +87,7 @@ async fn look_at(daemon: &Daemon, stack: &Stack) -> Result<(), String> {
         Ok(newest) => newest,
         Err(error) => return silent(error),
     };
-    match seal_items(daemon, &stack.name, items, newest).await {
+    match seal_items(daemon, &stack.name, &items, newest.as_ref()).await {
         Err(error) => return silent(error),
         Ok(true) => tracing::info!(stack = stack.name, "secrets and settings were sealed: they have changed"),
         Ok(false) => {}
