@@ -2,13 +2,16 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::restore;
+
+const ITS_STYLE_ONLY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// `?format=html`
 #[derive(Debug, Default, Deserialize)]
@@ -26,7 +29,10 @@ pub(super) async fn show(
     Ok(match format.as_str() {
         "" | "json" => Json(report).into_response(),
         "markdown" => text("text/markdown; charset=utf-8", restore::document(&report).markdown()),
-        "html" => text("text/html; charset=utf-8", restore::document(&report).html()),
+        "html" => {
+            let page = text("text/html; charset=utf-8", restore::document(&report).html());
+            ([(CONTENT_SECURITY_POLICY, ITS_STYLE_ONLY)], page).into_response()
+        }
         other => return Err(Error::Ask(format!("a report is json, markdown or html, and not {other:?}"))),
     })
 }

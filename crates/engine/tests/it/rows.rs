@@ -15,8 +15,8 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 
 type Counts = (u64, u64, u64);
 
-/// What is in the log behind a position, committed or not: who ends how is looked at by `target::rows`.
-fn counted(server: &Server, from: Lsn) -> BTreeMap<RelationFile, Counts> {
+/// What is in the log behind a position.
+fn told(server: &Server, from: Lsn) -> Vec<RowWork> {
     let mut segment = Segment::at(1, from, SEGMENT_BYTES);
     let shape = Shape { major: server.major(), timeline: 1, segment_bytes: SEGMENT_BYTES, system_identifier: None };
     let mut scanner = Scanner::at_segment(segment.start(SEGMENT_BYTES), shape).unwrap().with_rows();
@@ -25,11 +25,16 @@ fn counted(server: &Server, from: Lsn) -> BTreeMap<RelationFile, Counts> {
         data.chunks(777).for_each(|part| scanner.feed(part, &mut events));
         segment = segment.next();
     }
+    let rows = events.into_iter().filter_map(|event| if let Event::Rows(row) = event { Some(row) } else { None });
+    rows.filter(|row| row.lsn >= from).map(|row| row.what).collect()
+}
+
+/// Committed or not: who ends how is looked at by `target::rows`.
+fn counted(told: &[RowWork]) -> BTreeMap<RelationFile, Counts> {
     let mut found: BTreeMap<RelationFile, Counts> = BTreeMap::new();
-    for event in events {
-        let Event::Rows(row) = event else { continue };
-        let RowWork::Changed { file, change, .. } = row.what else { continue };
-        if row.lsn < from || file.file < 16_384 {
+    for what in told {
+        let RowWork::Changed { file, change, .. } = *what else { continue };
+        if file.file < 16_384 {
             continue;
         }
         let counts = found.entry(file).or_default();
@@ -107,7 +112,15 @@ fn rows_are_counted_in_every_major() {
         server.sql("postgres", "CHECKPOINT");
         let from: Lsn = server.sql("postgres", "SELECT pg_current_wal_insert_lsn()").trim().parse().unwrap();
         work(&server);
-        let found = counted(&server, from);
+        let next: u32 =
+            server.sql("postgres", "SELECT pg_snapshot_xmax(pg_current_snapshot())").trim().parse().unwrap();
+        server.sql("postgres", "CHECKPOINT");
+        let told = told(&server, from);
+        assert!(told.contains(&RowWork::NextXid(next)), "major {major}: {next}");
+        let made: u32 = server.sql("postgres", "SELECT pg_relation_filenode('made')").trim().parse().unwrap();
+        let is_made = |what: &RowWork| matches!(what, RowWork::FileMade(file) if file.file == made);
+        assert!(told.iter().any(is_made), "major {major}");
+        let found = counted(&told);
         let (tables, mut unknown) = named(&server, &found);
         let expected: [(&str, Counts); 8] = [
             ("other public.elsewhere", (7, 0, 0)),

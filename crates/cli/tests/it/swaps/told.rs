@@ -131,7 +131,10 @@ fn is_told_in_every_form(shop: &Shop, report: &Value) {
     ] {
         assert!(markdown.contains(told), "{told}\n{markdown}");
     }
-    assert!(shop.house.ask("GET", &format!("{path}?format=html"), "").contains("content-type: text/html"));
+    let served = shop.house.ask("GET", &format!("{path}?format=html"), "");
+    assert!(served.contains("content-type: text/html"), "{served}");
+    assert!(served.contains("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"), "{served}");
+    assert!(!markdown.contains("unsafe-inline"), "{markdown}");
     assert!(shop.house.ask("GET", &path, "").contains("\"rows_lost\""));
     assert!(shop.house.ask_with("GET", &format!("{path}?format=pdf"), "", "").contains("RK-3013"));
     let backup = shop.house.run(&["ops", "--kind", "backup", "--last", "1"]).1[0]["id"].as_str().unwrap().to_owned();
