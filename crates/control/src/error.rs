@@ -207,27 +207,19 @@ impl Error {
             Error::Engine(error) => return error.hint(),
             Error::Vault(error) => return error.hint(),
             Error::OfOperation(body) => return body.hint.clone(),
+            Error::Unknown { what, .. } => return where_names_are(what).map(str::to_owned),
             Error::Config { .. } => "see docs/configuration.md, or make a new one with `rekindle init`".into(),
             Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 "is the path right? `rekindle init` makes a configuration and what it names".into()
             }
             Error::File { .. } => "does the user that runs Rekindle have the right to it?".into(),
             Error::Locked(_) => "stop it first, or give this one a data folder of its own".into(),
-            Error::Unknown { what: "source", .. } => "see `rekindle status` for the names".into(),
-            Error::Unknown { what: "backup", .. } => "see `rekindle timeline NAME` for the backups there are".into(),
             Error::Taken(_) => "choose another name, or remove that one with `rekindle unprotect`".into(),
-            Error::Unknown { what: "instance", .. } => "see `rekindle clones` for the names".into(),
             Error::TakenInstance(_) => "choose another name, or remove that one with `rekindle clone rm`".into(),
             Error::BusyInstance(_) => "wait a moment and try again".into(),
             Error::Busy { .. } => "wait for it, or cancel it".into(),
             Error::StackFile(_) => "nothing was changed; docs/policies.md says what a file may hold".into(),
             Error::NotEntitled { .. } => "remove one, or have the policy changed: rekindle apply".into(),
-            Error::Unknown { what: "user", .. } => "see `rekindle users list` for the names".into(),
-            Error::Unknown { what: "token", .. } => "see `rekindle tokens list` for the ids".into(),
-            Error::Unknown { what: "report of operation", .. } => {
-                "a report is of a restore with --swap that is over; `rekindle ops show ID` says how others went".into()
-            }
-            Error::Unknown { what: "stack", .. } => "see `rekindle export` for the names".into(),
             Error::Runs(ops::store::Error::Illegal(_)) => "`rekindle ops show ID` says how it stands".into(),
             Error::NotRestorable { .. } => "`rekindle timeline NAME` shows what can be restored".into(),
             Error::NoCopy(_) => {
@@ -243,13 +235,6 @@ impl Error {
             Error::Deposed => "its supervisor starts it again, and it stands by".into(),
             Error::Elsewhere { host, .. } => format!("it can be used when the daemon on {host} leads"),
             Error::Changed(_) => "look at it again, and say anew what it shall be".into(),
-            Error::Unknown { what: "retired cluster", .. } => "see `rekindle retired` for the operations".into(),
-            Error::Unknown { what: "secret", .. } => "`rekindle secrets STACK` lists their names".into(),
-            Error::Unknown { what: "stack with secrets", .. } => "docs/secrets.md says how a file names them".into(),
-            Error::Unknown { what: "channel", .. } => {
-                "see [[alerts.channel]] in the configuration for the names".into()
-            }
-            Error::Unknown { what: "alarm", .. } => "see `rekindle alerts --all` for the numbers".into(),
             Error::InTheWay(_) => "nothing was touched; put it right and ask again".into(),
             Error::PlanChanged { plan, .. } if plan.approvals > 0 => {
                 "it waits to be approved as it would be now: `rekindle ops plan ID` shows it".into()
@@ -336,6 +321,27 @@ fn all_codes() -> Vec<Code> {
 }
 
 /// The kind of an error of which only the code is left.
+/// Who does not know a name looks there.
+fn where_names_are(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "source" => "see `rekindle status` for the names",
+        "backup" => "see `rekindle timeline NAME` for the backups there are",
+        "instance" => "see `rekindle clones` for the names",
+        "user" => "see `rekindle users list` for the names",
+        "token" => "see `rekindle tokens list` for the ids",
+        "report of operation" => {
+            "a report is of a restore with --swap that is over; `rekindle ops show ID` says how others went"
+        }
+        "stack" => "see `rekindle export` for the names",
+        "retired cluster" => "see `rekindle retired` for the operations",
+        "secret" => "`rekindle secrets STACK` lists their names",
+        "stack with secrets" => "docs/secrets.md says how a file names them",
+        "channel" => "see [[alerts.channel]] in the configuration for the names",
+        "alarm" => "see `rekindle alerts --all` for the numbers",
+        _ => return None,
+    })
+}
+
 pub(crate) fn kind_of_code(code: &str) -> Kind {
     all_codes().iter().find(|row| row.code == code).map_or(Kind::Internal, |row| row.kind)
 }

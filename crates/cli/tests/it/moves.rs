@@ -66,8 +66,6 @@ impl Move {
         self.shop.serves();
         self.shop.house.ok(&["retire", back, "--yes"]);
         assert!(!self.into.exists() && self.shop.kept().is_empty());
-        // What came back with it is not to be taken for what the next restore leaves.
-        self.shop.sql("DELETE FROM orders WHERE what <> 'app'");
     }
 }
 
@@ -129,6 +127,8 @@ fn killed(steps: &[&str], fault: &str) {
         moved.shop.has(&known);
         assert_eq!(moved.shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step} {fault}");
         moved.go_back();
+        // What came back with it is not to be taken for what the next restore leaves.
+        moved.shop.sql("DELETE FROM orders WHERE what <> 'app'");
     }
 }
 

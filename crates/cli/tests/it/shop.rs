@@ -217,7 +217,11 @@ impl Shop {
             let at = one["steps"].as_array().into_iter().flatten().find(|at| at["name"] == step).cloned();
             one["id"] != before && at.is_some_and(|at| at["status"] == "in-flight")
         };
-        assert!(wait_until(PATIENCE, hangs), "{step}: {:#}\n{}", newest(&self.house), self.house.log());
+        if !wait_until(PATIENCE, hangs) {
+            let _ = asked.kill();
+            let (_, again) = self.house.run(&[words, &["--dry-run"]].concat());
+            panic!("{step}: {:#}\nasked once more: {again:#}\n{}", newest(&self.house), self.house.log());
+        }
         let id = newest(&self.house)["id"].as_str().unwrap().to_owned();
         self.house.ok(&["ops", "cancel", &id]);
         let cancelled = || newest(&self.house)["status"] == "cancelled";
