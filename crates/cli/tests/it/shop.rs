@@ -19,7 +19,7 @@ const APPLICATION: &str = r#"#!/bin/bash
 while :; do
   . SETTINGS
   n=$(PGCONNECT_TIMEOUT=2 PSQL -h $DB_HOST -p $DB_PORT -XAtqc "INSERT INTO orders (what) VALUES ('app') RETURNING id" \
-      -c "SELECT pg_sleep(0.05)" 2>/dev/null | head -1)
+      -c "SELECT pg_sleep(0.15)" 2>/dev/null | head -1)
   if [ -n "$n" ]; then echo "$n" >> NOTED; else sleep 0.05; fi
 done
 "#;

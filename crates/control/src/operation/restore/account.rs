@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ops::{Found, Run, Store};
 use serde_json::Value;
-use vault::backup::catalog;
+use vault::backup::catalog::{self, BackupInfo};
 use vault::format::sealed::Kind;
 use vault::names::Name;
 
@@ -69,6 +69,8 @@ async fn account(at: &At) -> Result<RunbookReport> {
     let policy = stacks::of_source(&at.daemon, source_of(at)).await?.map(|stack| stack.policy).unwrap_or_default();
     let plan = lost::at_the_end(at, &swap).await;
     let ended = at.daemon.host.env.now();
+    // Another than planned, where that one was damaged.
+    let backup = text(&beside["backup"]).unwrap_or_else(|| plan.backup.clone());
     let mut report = RunbookReport {
         operation: at.id().to_owned(),
         stack: swap.stack.clone(),
@@ -89,10 +91,9 @@ async fn account(at: &At) -> Result<RunbookReport> {
         commits_lost: plan.commits_after,
         rows_lost: plan.rows_lost,
         rows_lost_note: plan.rows_lost_note,
-        // Another than planned, where that one was damaged.
-        backup: text(&beside["backup"]).unwrap_or(plan.backup),
-        backup_ended: swap.back_from.is_none().then_some(plan.backup_ended),
-        evidence: evidence(at, &swap).await?,
+        backup_ended: swap.back_from.is_none().then(|| ended_of(beside).unwrap_or(plan.backup_ended)),
+        evidence: evidence(at, &swap, &backup).await?,
+        backup,
         findings: texts(&beside["findings"]),
         migrations: migrations(run),
         snapshot: text(&run.output("snapshot")["id"]),
@@ -158,18 +159,22 @@ pub(super) fn objectives(policy: &Policy) -> ObjectivesView {
     ObjectivesView { rpo_seconds: policy.objectives.rpo.map(seconds), rto_seconds: policy.objectives.rto.map(seconds) }
 }
 
+fn ended_of(beside: &Value) -> Option<Timestamp> {
+    beside["backup_ended"].as_str()?.parse().ok()
+}
+
 /// What was looked at, and when the backup was proven last.
-async fn evidence(at: &At, swap: &Swap) -> Result<Vec<String>> {
+async fn evidence(at: &At, swap: &Swap, backup: &str) -> Result<Vec<String>> {
     if swap.back_from.is_some() {
         return Ok(vec!["the cluster that came back is the one that was replaced, not a backup".to_owned()]);
     }
     let backups = catalog::backups(&at.daemon.vault, &source_of(at).parse()?).await?;
-    let proven = match catalog::find(&backups, &swap.plan.backup).map(|backup| (backup.proven, backup.failed)) {
-        Some((proven, Some(failed))) if proven.is_none_or(|proven| proven < failed) => {
-            format!("the last drill of backup {} failed, {failed}", swap.plan.backup)
+    let proven = match catalog::find(&backups, backup) {
+        Some(one @ BackupInfo { failed: Some(failed), .. }) if one.has_failed() => {
+            format!("the last drill of backup {backup} failed, {failed}")
         }
-        Some((Some(proven), _)) => format!("backup {} was proven by a drill, {proven}", swap.plan.backup),
-        _ => format!("backup {} was never proven by a drill", swap.plan.backup),
+        Some(BackupInfo { proven: Some(proven), .. }) => format!("backup {backup} was proven by a drill, {proven}"),
+        _ => format!("backup {backup} was never proven by a drill"),
     };
     let beside = at.work.run.output("beside");
     let count = |name: &str| beside[name].as_u64().unwrap_or_default();

@@ -22,6 +22,9 @@ use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
 
+/// What fails with so many of them is not theirs.
+const BACKUPS_TRIED: usize = 3;
+
 #[derive(Debug)]
 pub(super) struct Beside;
 
@@ -42,13 +45,14 @@ impl Part for Beside {
                 false => copied(at, &swap, &restorer, &source, &resolved).await,
             };
             match made {
-                Err(error) if error.kind() == Kind::Damaged => {
+                Err(error) if error.kind() == Kind::Damaged && tried.len() + 1 < BACKUPS_TRIED => {
                     let (id, told) = (resolved.backup.id.to_string(), error.body().told());
                     at.work.warn(format!("backup {id} cannot be used, and the one before it is tried: {told}"));
                     tried.push(id);
                     first.get_or_insert(error);
                 }
-                other => return other,
+                Err(error) => return Err(first.unwrap_or(error)),
+                made => return made,
             }
         }
     }

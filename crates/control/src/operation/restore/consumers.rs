@@ -20,6 +20,8 @@ use crate::{consumers, source, views};
 
 /// Who was there in the days before the restore is expected.
 const EXPECTED: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// One look sees only who has a session at that moment.
+const SETTLING: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -38,8 +40,7 @@ impl Part for Consumers {
         let source = at.daemon.source(source_of(at))?;
         let old = &swap.places.live;
         let (name, port) = source::address(&moved.from, &at.daemon.host)?;
-        let is_other =
-            (name.as_str(), port) != (&*source::address(&moved.to, &at.daemon.host)?.0, source.cluster.conninfo.port);
+        let is_other = (name.clone(), port) != source::address(&moved.to, &at.daemon.host)?;
         if is_served(old) || (is_other && answers(&name, port).await) {
             let what = format!("something still answers at {name}:{port}, where the old cluster was");
             let trouble = Trouble::refused(what).hint("what is written there is written into the old cluster: stop it");
@@ -51,7 +52,7 @@ impl Part for Consumers {
         loop {
             let look = consumers::see(&at.daemon, &source).await?;
             seen.extend(look.sessions.into_keys().map(|one| (one.application, one.user, one.database)));
-            if waited >= PATIENCE || expected.is_subset(&seen) {
+            if waited >= PATIENCE || (waited >= SETTLING && expected.is_subset(&seen)) {
                 break;
             }
             tokio::time::sleep(LOOK_EVERY).await;
