@@ -207,7 +207,11 @@ impl Store for SqlStore {
             let row: Option<Row> = sqlx::query_as(TAKE).bind(run).fetch_optional(&mut *tx).await?;
             let row = row.ok_or_else(|| Error::Unknown(run.to_owned()))?;
             let mut asked = row.run()?;
-            asked.apply(now, event)?;
+            if let Err(illegal) = asked.apply(now, event) {
+                // A transaction that is dropped keeps the row for a moment more, and a claim would pass it over.
+                tx.rollback().await?;
+                return Err(illegal.into());
+            }
             put_events!(tx, &asked, now, row.lease_epoch, std::slice::from_ref(event));
             put_state!(tx, &asked, now);
             tx.commit().await?;

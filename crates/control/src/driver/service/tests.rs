@@ -56,7 +56,7 @@ fn settings_that_make_no_sense_are_refused() {
             "driver = \"systemd\"\nunit = \"web\"\ntimeout_seconds = 0",
             "timeout_seconds is 0: it is between 1 and 86400",
         ),
-        ("driver = \"docker\"", "exactly one of container, label and project says which containers"),
+        ("driver = \"docker\"", "exactly one of container, label, project and naming says which containers"),
         (
             "driver = \"docker\"\ncontainer = \"a/../b\"",
             "container: \"a/../b\" is no name: letters, digits and any of _.-",
