@@ -9,20 +9,25 @@ mod account;
 mod alarm;
 mod audit;
 mod drill;
+mod fleet;
 mod instance;
+mod moment;
 mod operation;
 mod people;
 mod restore;
 mod source;
 mod stack;
+mod vault;
 
 pub use account::{CommsView, MigrationView, ObjectivesView, RowsLost};
 pub use alarm::{AlarmDetail, AlarmMessage, AlarmTestAsk, AlarmView, ChannelTest, Health, NoticeView};
 pub use audit::{AuditBreak, AuditRecord, AuditVerdict};
 pub use drill::{CheckView, DrillAsk, DrillReport, ExtractAsk, ExtractReport, RowsView};
+pub use fleet::{FleetRow, FleetState, FleetView};
 pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };
+pub use moment::{ExpiryDecision, ExpiryView, MomentView, ReachedView, VolumeView};
 pub use operation::{
     ApprovalView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress, OperationStatus, Progress,
     StepStatus, StepView,
@@ -40,6 +45,7 @@ pub use source::{
     ProtectAnswer, ProtectAsk, SourceView, TimelineView, WindowView,
 };
 pub use stack::{ApplyAnswer, ApplyAsk, KeptView, SecretAnswer, SecretsView, StackView};
+pub use vault::{ChannelView, ReportLink, ReportLinkAsk, SettingsView, SizeAt, VaultKey, VaultShare, VaultView};
 
 /// Every error, in one shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

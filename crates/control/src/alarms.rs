@@ -30,8 +30,8 @@ mod view;
 mod waived;
 mod watch;
 
-pub(crate) use gather::{Disk, backups, work};
-pub(crate) use house::VaultMemory;
+pub(crate) use gather::{Backups, Disk, backups, work};
+pub(crate) use house::{VAULT_SIZE, VaultMemory};
 pub(crate) use tell::test;
 pub(crate) use view::{about_no_source, list, show};
 
@@ -85,7 +85,7 @@ pub(crate) struct SourceMemory {
 pub(crate) struct ChannelMemory {
     pub(crate) failures: u32,
     pub(crate) failing_since: Option<Timestamp>,
-    error: String,
+    pub(crate) error: String,
 }
 
 const TAKE_UP_AGAIN: Duration = Duration::from_secs(5);

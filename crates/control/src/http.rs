@@ -14,10 +14,13 @@ use crate::error::Error;
 
 mod alarms;
 mod audit;
+mod dashboard;
 mod events;
+mod fleet;
 mod guard;
 mod health;
 mod instances;
+mod links;
 mod login;
 mod openapi;
 mod operations;
@@ -31,6 +34,7 @@ mod stacks;
 mod tls;
 mod tokens;
 mod users;
+mod vault;
 mod who;
 
 pub use openapi::{openapi, roles_table};
@@ -50,15 +54,11 @@ fn router(daemon: &Daemon) -> Router {
     let framed = daemon.clone();
     let frame = move |request, next| request::frame(framed.clone(), request, next);
     router
-        .fallback(no_such_route)
+        .fallback(dashboard::serve)
         .layer(from_fn_with_state(daemon.clone(), health::count))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(frame))
         .with_state(daemon.clone())
-}
-
-async fn no_such_route(uri: axum::http::Uri) -> Response {
-    Error::Unknown { what: "route", name: uri.path().to_owned() }.into_response()
 }
 
 impl IntoResponse for Error {

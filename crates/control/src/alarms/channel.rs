@@ -70,7 +70,7 @@ pub(crate) fn destination(channel: &ChannelSettings) -> String {
 }
 
 /// An address without its path and question, which may be secret; a reference as it is.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     if is_reference(url) {
         return url.to_owned();
     }

@@ -137,6 +137,9 @@ pub(crate) struct BackupFact {
     pub(crate) ended: Timestamp,
     pub(crate) log_from: Lsn,
     pub(crate) bytes: u64,
+    /// Of the pages that were not in the vault yet, and what they take there.
+    pub(crate) bytes_new: u64,
+    pub(crate) bytes_stored: u64,
     pub(crate) proven: Option<Timestamp>,
     pub(crate) failed: Option<Timestamp>,
 }
@@ -149,6 +152,8 @@ pub(crate) fn fact(info: &BackupInfo) -> BackupFact {
         ended: info.head.ended,
         log_from: Lsn(info.head.log_from),
         bytes: info.head.totals.bytes,
+        bytes_new: info.head.totals.pages_changed.saturating_mul(PAGE_BYTES),
+        bytes_stored: info.head.totals.bytes_stored,
         proven: info.proven,
         failed: info.failed,
     }

@@ -39,7 +39,7 @@ pub(crate) struct VaultMemory {
     pub(crate) key_tested: Option<Timestamp>,
     sampled: Option<Timestamp>,
     tried: Option<Timestamp>,
-    key_wrong: Option<(Timestamp, String)>,
+    pub(crate) key_wrong: Option<(Timestamp, String)>,
 }
 
 /// What the last listing of the vault came to.

@@ -23,10 +23,12 @@ use crate::operation;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-type Answer<S> = Result<Sse<axum::response::sse::KeepAliveStream<S>>>;
-type Sent = std::result::Result<Event, Infallible>;
+pub(super) type Answer<S> = Result<Sse<axum::response::sse::KeepAliveStream<S>>>;
+pub(super) type Sent = std::result::Result<Event, Infallible>;
 
-fn answer<S: Stream<Item = Sent> + Send + 'static>(stream: S) -> Sse<axum::response::sse::KeepAliveStream<S>> {
+pub(super) fn answer<S: Stream<Item = Sent> + Send + 'static>(
+    stream: S,
+) -> Sse<axum::response::sse::KeepAliveStream<S>> {
     Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
 }
 
@@ -34,17 +36,17 @@ fn last_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("last-event-id")?.to_str().ok()
 }
 
-fn event(name: &str, data: &impl Serialize) -> Event {
+pub(super) fn event(name: &str, data: &impl Serialize) -> Event {
     // Wire types always become JSON.
     Event::default().event(name).json_data(data).unwrap_or_default()
 }
 
 /// What is watched: each look tells what is new since the last one, and whether that was all.
-trait Watched: Send + 'static {
+pub(super) trait Watched: Send + 'static {
     fn look(&mut self, daemon: &Daemon, new: &mut VecDeque<Event>) -> impl Future<Output = Result<bool>> + Send;
 }
 
-fn watch(daemon: Daemon, watched: impl Watched) -> impl Stream<Item = Sent> {
+pub(super) fn watch(daemon: Daemon, watched: impl Watched) -> impl Stream<Item = Sent> {
     let state = (daemon, watched, VecDeque::new(), false);
     unfold(state, |(daemon, mut watched, mut new, mut is_over)| async move {
         loop {

@@ -1,5 +1,6 @@
 //! `/operations/{id}/report`: the account of a restore in the place of a live cluster, in the form that is asked for.
 
+use api::RunbookReport;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -29,12 +30,14 @@ pub(super) async fn show(
     Ok(match format.as_str() {
         "" | "json" => Json(report).into_response(),
         "markdown" => text("text/markdown; charset=utf-8", restore::document(&report).markdown()),
-        "html" => {
-            let page = text("text/html; charset=utf-8", restore::document(&report).html());
-            ([(CONTENT_SECURITY_POLICY, ITS_STYLE_ONLY)], page).into_response()
-        }
+        "html" => page(&report),
         other => return Err(Error::Ask(format!("a report is json, markdown or html, and not {other:?}"))),
     })
+}
+
+pub(super) fn page(report: &RunbookReport) -> Response {
+    let page = text("text/html; charset=utf-8", restore::document(report).html());
+    ([(CONTENT_SECURITY_POLICY, ITS_STYLE_ONLY)], page).into_response()
 }
 
 fn text(media: &'static str, text: String) -> Response {

@@ -64,11 +64,11 @@ fn strict(headers: &mut HeaderMap, encrypted: bool) {
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "no-referrer");
-    set(CACHE_CONTROL, "no-store");
     if encrypted {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    // A page of ours says what it needs.
+    // A page of ours says what it needs, and a file of the dashboard that it never changes.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING_RUNS));
 }
 

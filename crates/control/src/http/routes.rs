@@ -2,16 +2,17 @@
 
 use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
-    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExtractAsk, Health, HydrationAsk,
-    InstanceView, LogLine, LoginAsk, MeView, NewToken, Operation, OperationAsk, PasswordAsk, PeekAsk, PinAsk,
-    ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView, Role, RolesAsk, RunbookReport, SecretAnswer,
-    SecretsView, SessionView, SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView,
-    UserAsk, UserView,
+    CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExpiryView, ExtractAsk, FleetView,
+    Health, HydrationAsk, InstanceView, LogLine, LoginAsk, MeView, MomentView, NewToken, Operation, OperationAsk,
+    PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, ReportLink, ReportLinkAsk, RestoreAsk, RestorePlan,
+    RetiredView, Role, RolesAsk, RunbookReport, SecretAnswer, SecretsView, SessionView, SettingsView, SourceView,
+    SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView, VaultView, VolumeView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
 use super::{
-    alarms, audit, events, health, instances, login, openapi, operations, reports, sources, stacks, tokens, users,
+    alarms, audit, events, fleet, health, instances, links, login, openapi, operations, reports, sources, stacks,
+    tokens, users, vault,
 };
 
 const SEEN: Needs = Needs::Role(Role::Viewer, Of::Something);
@@ -37,6 +38,7 @@ pub(crate) fn table() -> Vec<Route> {
     [
         operations(),
         told(),
+        fleet(),
         stacks(),
         sources(),
         retired(),
@@ -89,6 +91,21 @@ fn operations() -> Vec<Route> {
         get("/operations/{id}/events", viewer(Of::Operation), "One operation as it goes, as Server-Sent Events")
             .gives_text(EVENTS)
             .to(events::operation),
+    ]
+}
+
+fn fleet() -> Vec<Route> {
+    vec![
+        get("/fleet", SEEN, "Every stack in a row").gives::<FleetView>().to(fleet::list),
+        get("/fleet/events", SEEN, "All rows, then those that change, as Server-Sent Events")
+            .gives_text(EVENTS)
+            .to(fleet::events),
+        get("/vault", viewer(Of::Everything), "The vault, its growth and its keys")
+            .gives::<VaultView>()
+            .to(vault::show),
+        get("/settings", operator(Of::Everything), "What the configuration says, without anything secret")
+            .gives::<SettingsView>()
+            .to(vault::settings),
     ]
 }
 
@@ -150,6 +167,18 @@ fn sources() -> Vec<Route> {
         get("/sources/{name}/timeline", viewer(Of::Source), "Which moments can be restored")
             .gives::<TimelineView>()
             .to(sources::timeline),
+        get("/sources/{name}/moment", viewer(Of::Source), "Whether a moment can be restored, and what lies around it")
+            .asks(&[("at", Kind::Text, "the moment, RFC 3339")])
+            .gives::<MomentView>()
+            .to(sources::moment),
+        get("/sources/{name}/volume", viewer(Of::Source), "How much log there is, over time")
+            .gives_list::<VolumeView>()
+            .slow()
+            .to(sources::volume),
+        get("/sources/{name}/expiry", viewer(Of::Source), "What the policy would remove now; nothing is removed")
+            .gives::<ExpiryView>()
+            .slow()
+            .to(sources::expiry),
         get("/sources/{name}/consumers", viewer(Of::Source), "Who used it in the last 30 days, the last seen first")
             .gives_list::<ConsumerView>()
             .to(sources::consumers),
@@ -191,6 +220,14 @@ fn retired() -> Vec<Route> {
         .asks(&[("format", Kind::Text, "json, markdown or html; json when not said")])
         .gives::<RunbookReport>()
         .to(reports::show),
+        post("/operations/{id}/report/links", viewer(Of::Operation), "Makes a link to its report that expires")
+            .takes::<ReportLinkAsk>()
+            .gives::<ReportLink>()
+            .to(links::make),
+        get("/shared/reports/{link}", Needs::Nothing, "The report behind such a link")
+            .gives_text("text/html")
+            .at_root()
+            .to(links::show),
         post("/operations/{id}/retire", admin(Of::Operation), "Removes what an operation replaced, for good")
             .slow()
             .to(sources::retire),

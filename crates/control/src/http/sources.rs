@@ -1,18 +1,21 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, Operation, PinAsk, ProtectAnswer, ProtectAsk, RestoreAsk,
-    RestorePlan, RetiredView, SourceView, TimelineView,
+    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, ExpiryView, MomentView, Operation, PinAsk, ProtectAnswer,
+    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, SourceView, TimelineView, VolumeView,
 };
 use axum::Json;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::guard::{Seen, Subject};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::By;
-use crate::{consumers, operation, retired, source, views};
+use crate::{consumers, moment, operation, overview, retired, source, views};
 
 /// A JSON body whose mistakes are told in our own shape.
 pub(super) struct Body<T>(pub(super) T);
@@ -51,6 +54,29 @@ pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>)
 
 pub(super) async fn timeline(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<TimelineView>> {
     views::timeline(&daemon, &name).await.map(Json)
+}
+
+/// `?at=2026-11-21T02:57:00Z`
+#[derive(Debug, Deserialize)]
+pub(super) struct At {
+    at: Timestamp,
+}
+
+pub(super) async fn moment(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    asked: Result<Query<At>, QueryRejection>,
+) -> Result<Json<MomentView>> {
+    let Query(At { at }) = asked.map_err(|e| Error::Ask(format!("the question is not understood: {e}")))?;
+    moment::look(&daemon, &name, at).await.map(Json)
+}
+
+pub(super) async fn volume(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<Vec<VolumeView>>> {
+    moment::volume(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn expiry(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<ExpiryView>> {
+    overview::expiry(&daemon, &name).await.map(Json)
 }
 
 pub(super) async fn backup(

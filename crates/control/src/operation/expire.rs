@@ -9,12 +9,13 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use vault::backup::catalog::BackupInfo;
-use vault::expire::{KeepRules, apply, apply_without_sweep, plan, plan_by};
+use vault::expire::{ExpiryPlan, KeepRules, apply, apply_without_sweep, plan, plan_by};
 use vault::names::SourceName;
 
 use super::{At, By, Part, Table, Wanted, input, step, submit};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::policy::Policy;
 use crate::policy::retain::{self, Kept};
 use crate::stacks;
 
@@ -52,16 +53,8 @@ impl Part for Retain {
 pub(super) async fn by_policy(at: &At, name: &str) -> Result<Value> {
     let (daemon, source) = (&at.daemon, name.parse::<SourceName>()?);
     let Some(stack) = stacks::of_source(daemon, name).await? else { return Ok(Value::Null) };
-    let (retention, now) = (stack.policy.retention(), daemon.host.env.now());
-    let plan = plan_by(&daemon.vault, &source, KeepRules::default().grace, now, |backups| {
-        let kept: Vec<Kept> = backups.iter().map(kept).collect();
-        let decided: HashMap<String, Vec<String>> = retain::decide(&kept, &retention, now)
-            .into_iter()
-            .map(|decision| (decision.backup, if decision.keep { decision.reasons } else { Vec::new() }))
-            .collect();
-        backups.iter().map(|backup| decided.get(backup.id.as_str()).cloned().unwrap_or_default()).collect()
-    })
-    .await?;
+    let now = daemon.host.env.now();
+    let plan = decided(daemon, &source, &stack.policy).await?;
     if plan.expired().next().is_some() {
         plan.to_string().lines().for_each(|line| at.work.say(line.trim_end()));
     }
@@ -74,6 +67,26 @@ pub(super) async fn by_policy(at: &At, name: &str) -> Result<Value> {
         false => apply_without_sweep(&daemon.vault, &plan, at.watch.progress.clone()).await?,
     };
     Ok(serde_json::json!({ "plan": plan, "applied": applied }))
+}
+
+async fn decided(daemon: &Daemon, source: &SourceName, policy: &Policy) -> Result<ExpiryPlan> {
+    let (retention, now) = (policy.retention(), daemon.host.env.now());
+    let plan = plan_by(&daemon.vault, source, KeepRules::default().grace, now, |backups| {
+        let kept: Vec<Kept> = backups.iter().map(kept).collect();
+        let decided: HashMap<String, Vec<String>> = retain::decide(&kept, &retention, now)
+            .into_iter()
+            .map(|decision| (decision.backup, if decision.keep { decision.reasons } else { Vec::new() }))
+            .collect();
+        backups.iter().map(|backup| decided.get(backup.id.as_str()).cloned().unwrap_or_default()).collect()
+    });
+    Ok(plan.await?)
+}
+
+/// What the policy would remove now. A source without a stack has none, and keeps everything.
+pub(crate) async fn planned_by_policy(daemon: &Daemon, name: &str) -> Result<ExpiryPlan> {
+    let source: SourceName = name.parse()?;
+    let stack = stacks::of_source(daemon, name).await?;
+    decided(daemon, &source, &stack.map(|stack| stack.policy).unwrap_or_default()).await
 }
 
 /// A sweep reads the manifests of all sources, so it is not done behind each backup of each.

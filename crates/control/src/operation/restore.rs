@@ -41,7 +41,7 @@ mod snapshot;
 mod swap;
 
 pub(crate) use account::{document, report};
-pub(crate) use moment::{Restorer, known, request, resolved};
+pub(crate) use moment::{Restorer, known, live, request, resolved};
 pub(super) use swap::planned;
 
 pub(super) fn table() -> Table {

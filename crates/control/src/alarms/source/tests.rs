@@ -29,6 +29,8 @@ pub(in crate::alarms) fn backup(
         ended: at(began + 10),
         log_from: Lsn(100),
         bytes: 1_000_000,
+        bytes_new: 100_000,
+        bytes_stored: 50_000,
         proven: proven.map(at),
         failed: failed.map(at),
     }

@@ -1,0 +1,6 @@
+//! Has the dashboard embedded anew when it was built anew.
+#![allow(clippy::print_stdout, reason = "this is how cargo is told")]
+
+fn main() {
+    println!("cargo:rerun-if-changed=../../ui/dist");
+}

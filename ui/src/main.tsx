@@ -1,0 +1,21 @@
+// Where the dashboard begins.
+
+import "@mantine/core/styles.css";
+import "./shell/dashboard.css";
+import { MantineProvider } from "@mantine/core";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { createRoot } from "react-dom/client";
+import { queryClient } from "./api/queries";
+import { App } from "./shell/App";
+import { resolver, theme } from "./shell/theme";
+
+/** What lets our own styles through the policy of the page. */
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
+
+createRoot(document.getElementById("root")!).render(
+  <MantineProvider theme={theme} cssVariablesResolver={resolver} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+    <QueryClientProvider client={queryClient}>
+      <App />
+    </QueryClientProvider>
+  </MantineProvider>,
+);

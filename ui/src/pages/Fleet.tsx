@@ -1,0 +1,101 @@
+// Every stack in a row: how it stands, its newest restore point against its RPO, its last proof, its projected restore against its RTO.
+
+import { Alert, Button, Group, SegmentedControl, Text, TextInput } from "@mantine/core";
+import { IconDatabasePlus, IconSearch } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useDeferredValue, useMemo, useState } from "react";
+import { Link, Redirect } from "wouter";
+import { api, ask } from "../api/client";
+import { may } from "../api/may";
+import { statusOptions, useMe } from "../api/queries";
+import type { FleetRow } from "../api/types";
+import { FleetTable } from "./fleet/FleetTable";
+import { counts, matching, type Shown } from "./fleet/filter";
+import { useFleet } from "./fleet/useFleet";
+import { Empty } from "../parts/Empty";
+import { Waiting } from "../parts/Loaded";
+import { Page } from "../parts/Page";
+import { Problem } from "../parts/Problem";
+import { SEVERITY, State } from "../parts/State";
+import { counted } from "../words/units";
+
+export function Fleet() {
+  const me = useMe();
+  const fleet = useFleet();
+  const adds = may(me.grants, "admin");
+  if (fleet.error && !fleet.rows) return <Problem error={fleet.error} />;
+  if (!fleet.rows) return <Waiting lines={10} />;
+  if (fleet.rows.length === 0 && adds) return <Redirect to="/add" />;
+  return (
+    <Page
+      title="Fleet"
+      docs="dashboard#fleet"
+      note={counted(fleet.rows.length, "stack", "stacks")}
+      actions={adds && <Button component={Link} href="/add" leftSection={<IconDatabasePlus size={18} aria-hidden />}>Add a database</Button>}
+    >
+      <AboutNoSource />
+      {fleet.rows.length === 0 ? <Nothing /> : <Rows rows={fleet.rows} />}
+    </Page>
+  );
+}
+
+function Nothing() {
+  return (
+    <Empty title="There is no stack that you may see">
+      An admin protects databases, and gives you a role for them.
+    </Empty>
+  );
+}
+
+function Rows({ rows }: { rows: FleetRow[] }) {
+  const [search, setSearch] = useState("");
+  const [shown, setShown] = useState<Shown>("all");
+  const wanted = useDeferredValue(search);
+  const found = useMemo(() => matching(rows, wanted, shown), [rows, wanted, shown]);
+  const of = useMemo(() => counts(rows), [rows]);
+  const choices = [
+    { value: "all", label: `All ${of.all}` },
+    { value: "troubled", label: `In need ${of.troubled}` },
+    { value: "over", label: `Over RPO or RTO ${of.over}` },
+    { value: "busy", label: `At work ${of.busy}` },
+  ];
+  return (
+    <>
+      <Group gap="sm">
+        <TextInput
+          className="grow"
+          aria-label="Search for a stack or a source"
+          placeholder="Search for a stack or a source"
+          leftSection={<IconSearch size={16} aria-hidden />}
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+          type="search"
+        />
+        <SegmentedControl data={choices} value={shown} onChange={(value) => setShown(value as Shown)} aria-label="Which stacks" className="scrolls" />
+      </Group>
+      {found.length === 0 ? (
+        <Empty title="No stack is like that">Search for something else, or show all of them.</Empty>
+      ) : (
+        <FleetTable rows={found} />
+      )}
+      <Text size="xs" c="dimmed" role="status">{counted(found.length, "stack", "stacks")} of {rows.length}</Text>
+    </>
+  );
+}
+
+/** Alarms that are of no stack: the vault, the daemon, a channel. */
+function AboutNoSource() {
+  const me = useMe();
+  const everything = may(me.grants, "viewer");
+  const status = useQuery({ ...statusOptions, queryKey: ["alarms", "of no source"], queryFn: aboutNoSource, enabled: everything, refetchInterval: 10_000 });
+  return (status.data ?? []).map((alarm) => (
+    <Alert key={alarm.n} color={alarm.severity === "critical" ? "red" : "yellow"} variant="light" title={<Link href={`/alarms/${alarm.n}`}>{alarm.scope}</Link>}>
+      <Group gap="sm"><State look={SEVERITY[alarm.severity] ?? SEVERITY["warning"]!} /> <Text size="sm">{alarm.text}</Text></Group>
+    </Alert>
+  ));
+}
+
+async function aboutNoSource() {
+  const raised = await ask(api.GET("/api/v1/alarms"));
+  return raised.filter((alarm) => !alarm.source);
+}
