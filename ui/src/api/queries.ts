@@ -148,11 +148,6 @@ export const alarmsOptions = (query: { all?: boolean; source?: string }) =>
     refetchInterval: 10_000,
   });
 
-export const statusOptions = queryOptions({
-  queryKey: ["status"],
-  queryFn: () => ask(api.GET("/api/v1/status")),
-});
-
 export const vaultOptions = queryOptions({
   queryKey: ["vault"],
   queryFn: () => ask(api.GET("/api/v1/vault")),

@@ -5,9 +5,8 @@ import { IconDatabasePlus, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useMemo, useState } from "react";
 import { Link, Redirect } from "wouter";
-import { api, ask } from "../api/client";
 import { may } from "../api/may";
-import { statusOptions, useMe } from "../api/queries";
+import { alarmsOptions, useMe } from "../api/queries";
 import type { FleetRow } from "../api/types";
 import { FleetTable } from "./fleet/FleetTable";
 import { counts, matching, type Shown } from "./fleet/filter";
@@ -87,15 +86,10 @@ function Rows({ rows }: { rows: FleetRow[] }) {
 function AboutNoSource() {
   const me = useMe();
   const everything = may(me.grants, "viewer");
-  const status = useQuery({ ...statusOptions, queryKey: ["alarms", "of no source"], queryFn: aboutNoSource, enabled: everything, refetchInterval: 10_000 });
-  return (status.data ?? []).map((alarm) => (
+  const raised = useQuery({ ...alarmsOptions({}), enabled: everything });
+  return (raised.data ?? []).filter((alarm) => !alarm.source).map((alarm) => (
     <Alert key={alarm.n} color={alarm.severity === "critical" ? "red" : "yellow"} variant="light" title={<Link href={`/alarms/${alarm.n}`}>{alarm.scope}</Link>}>
       <Group gap="sm"><State look={SEVERITY[alarm.severity] ?? SEVERITY["warning"]!} /> <Text size="sm">{alarm.text}</Text></Group>
     </Alert>
   ));
-}
-
-async function aboutNoSource() {
-  const raised = await ask(api.GET("/api/v1/alarms"));
-  return raised.filter((alarm) => !alarm.source);
 }

@@ -3,7 +3,7 @@
 import { AppShell, Burger, Group, NavLink, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
-  IconBell, IconBook2, IconCopy, IconDatabasePlus, IconHistory, IconListDetails, IconPlayerPlay, IconSafe, IconSettings,
+  IconBell, IconBook2, IconCopy, IconDatabasePlus, IconHistory, IconListDetails, IconLock, IconPlayerPlay, IconSettings,
   IconShieldCheck, IconUsers, type Icon,
 } from "@tabler/icons-react";
 import { useEffect, type ReactNode } from "react";
@@ -29,7 +29,7 @@ const PLACES: Place[] = [
   { href: "/drills", label: "Drills", icon: IconShieldCheck },
   { href: "/clones", label: "Clones", icon: IconCopy },
   { href: "/alarms", label: "Alarms", icon: IconBell },
-  { href: "/vault", label: "Vault", icon: IconSafe, for: (me) => may(me.grants, "viewer") },
+  { href: "/vault", label: "Vault", icon: IconLock, for: (me) => may(me.grants, "viewer") },
   { href: "/audit", label: "Audit", icon: IconHistory, for: (me) => may(me.grants, "admin") },
   { href: "/people", label: "Users & tokens", icon: IconUsers },
   { href: "/settings", label: "Settings", icon: IconSettings, for: (me) => may(me.grants, "operator") },

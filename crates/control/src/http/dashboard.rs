@@ -40,7 +40,8 @@ const PAGES: [&str; 16] = [
 const INDEX: &str = "index.html";
 /// In the page, where the number goes that lets its own styles in.
 const NONCE: &str = "{{nonce}}";
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Of files whose names change with what is in them; all else is kept by nobody.
+pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ABSENT: &str = "This daemon was built without the dashboard.\n\nEverything else works: the command line, and the API below \
                       /api/v1. To have the dashboard, build it first:\n\n    cd ui && npm ci && npm run build\n    cargo build --release\n";
 
@@ -93,7 +94,6 @@ fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
     if let Some(encoding) = encoding {
         set(CONTENT_ENCODING, encoding);
     }
-    // Their names change with what is in them.
     if name.starts_with("assets/") {
         set(CACHE_CONTROL, FOR_EVER);
     }

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
+use super::dashboard::FOR_EVER;
 use super::serve::Peer;
 use crate::daemon::Daemon;
 use crate::error::Error;
@@ -67,8 +68,10 @@ fn strict(headers: &mut HeaderMap, encrypted: bool) {
     if encrypted {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    // A page of ours says what it needs, and a file of the dashboard that it never changes.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if headers.get(CACHE_CONTROL).is_none_or(|kept| kept != FOR_EVER) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    // A page of ours says what it needs.
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING_RUNS));
 }
 

@@ -1,6 +1,6 @@
 // Thousands of rows, of which only those that are seen are drawn. To who cannot see it is a table of all of them.
 
-import { useVirtualizer, useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useLayoutEffect, useRef, useState } from "react";
 import type { FleetRow } from "../../api/types";
 import { FleetLine, COLUMNS } from "./FleetLine";
@@ -12,7 +12,7 @@ export function FleetTable({ rows }: { rows: FleetRow[] }) {
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(body.current?.offsetTop ?? 0), []);
-  const seen: ReturnType<typeof useVirtualizer<Window, Element>> = useWindowVirtualizer({
+  const seen = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => ROW_HEIGHT,
     overscan: OVERSCAN,

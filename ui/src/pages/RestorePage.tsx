@@ -1,0 +1,110 @@
+// A restore before it begins: choose the moment, see the plan as the command line prints it, ask for it. What was chosen is in the
+// address, so a reload or another browser shows the same; once it is asked for, the page of its operation goes on.
+
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useLocation, useParams, useSearchParams } from "wouter";
+import { api, ask } from "../api/client";
+import { may } from "../api/may";
+import { sourceOptions, useMe } from "../api/queries";
+import type { RestorePlan } from "../api/types";
+import { Card } from "../parts/Card";
+import { Waiting } from "../parts/Loaded";
+import { Page } from "../parts/Page";
+import { Forbidden, Problem } from "../parts/Problem";
+import { When } from "../parts/When";
+import { asHeader, fromAddress, isAsked, toAddress, toAsk, type Form } from "../restore/ask";
+import { MomentForm } from "../restore/MomentForm";
+import { PlaceForm } from "../restore/PlaceForm";
+import { ConsentForm } from "../restore/ConsentForm";
+import { PlanView } from "./operation/PlanView";
+import { Stages } from "./operation/Stages";
+import { useStackOf } from "./operation/useStackOf";
+
+export function RestorePage() {
+  const { source = "" } = useParams<{ source: string }>();
+  const stack = useStackOf(source);
+  if (!may(useMe().grants, "operator", stack)) return <Forbidden message="a restore is asked for by an operator of the stack" />;
+  return <Restore source={source} />;
+}
+
+function Restore({ source }: { source: string }) {
+  const [search, setSearch] = useSearchParams();
+  const [form, setForm] = useState<Form>(() => fromAddress(search));
+  const [asked, setAsked] = useState<Form | undefined>(() => (search.has("planned") ? fromAddress(search) : undefined));
+  const plan = useQuery({
+    queryKey: ["source", source, "plan", asked],
+    queryFn: () => ask(api.POST("/api/v1/sources/{name}/restores/plan", { params: { path: { name: source } }, body: toAsk(asked!) })),
+    enabled: asked !== undefined,
+    retry: false,
+    staleTime: Infinity,
+    refetchOnWindowFocus: false,
+  });
+  const change = (changed: Partial<Form>) => {
+    const next = { ...form, ...changed };
+    setForm(next);
+    setAsked(undefined);
+    setSearch(toAddress(next), { replace: true });
+  };
+  const show = () => {
+    const address = toAddress(form);
+    address.set("planned", "true");
+    setSearch(address, { replace: true });
+    setAsked({ ...form });
+    if (asked) void plan.refetch();
+  };
+  return (
+    <Page title={`Restore ${source}`} docs="restore-in-place" note={<Newest source={source} />}>
+      <Stages active={plan.data ? 1 : 0} />
+      <Card title="Moment"><MomentForm form={form} change={change} source={source} /></Card>
+      <Card title="Where it goes"><PlaceForm form={form} change={change} source={source} /></Card>
+      <Card title="When, and with whose consent"><ConsentForm form={form} change={change} source={source} /></Card>
+      <Group><Button variant={plan.data ? "default" : "filled"} onClick={show} disabled={!isAsked(form)} loading={plan.isFetching}>Show the plan</Button><Text size="sm" c="dimmed">Nothing is touched by that.</Text></Group>
+      {plan.isFetching && <Waiting lines={6} />}
+      {plan.isError && !plan.isFetching && <Problem error={plan.error} what="This cannot be restored as asked" />}
+      {plan.data && asked && <Agreed source={source} form={asked} plan={plan.data} />}
+    </Page>
+  );
+}
+
+function Newest({ source }: { source: string }) {
+  const log = useQuery(sourceOptions(source)).data?.log;
+  return log?.complete_at ? <>Any moment up to <When at={log.complete_at} as="both" /> can be restored, as far as its windows reach.</> : null;
+}
+
+function Agreed({ source, form, plan }: { source: string; form: Form; plan: RestorePlan }) {
+  const [, go] = useLocation();
+  // Of this plan: sent twice it is one restore all the same.
+  const [key] = useState(() => crypto.randomUUID());
+  const begin = useMutation({
+    mutationFn: () =>
+      ask(
+        api.POST("/api/v1/sources/{name}/restores", {
+          params: { path: { name: source } },
+          body: toAsk(form),
+          headers: { "Idempotency-Key": key, ...(form.why ? { "Rekindle-Why": asHeader(form.why) } : {}) },
+        }),
+      ),
+    onSuccess: (operation) => go(`/operations/${operation.id}`),
+  });
+  const blocked = (plan.findings ?? []).some((finding) => finding.severity === "blocks");
+  const needsOthers = (plan.approvals ?? 0) > 0;
+  return (
+    <Card title="Plan">
+      <Stack>
+        <PlanView plan={plan} />
+        {blocked && <Text size="sm" fw={600} c="var(--state-danger)">What is marked ✗ must be put right first.</Text>}
+        {begin.isError && <Problem error={begin.error} what="It was not begun" />}
+        <Group>
+          <Button color={needsOthers ? undefined : "red"} disabled={blocked} loading={begin.isPending} onClick={() => begin.mutate()}>
+            {needsOthers ? "Ask for approval" : "Begin the restore"}
+          </Button>
+          <Text size="sm" c="dimmed">
+            {needsOthers ? "It begins when others have approved it. You cannot approve it yourself." : "It begins at once. Every step can be taken back until you let go of what was replaced."}
+          </Text>
+        </Group>
+      </Stack>
+    </Card>
+  );
+}
