@@ -1,0 +1,85 @@
+// Debian's Chromium, with a window of its own for each person. What the page's policy refuses, and what the page throws, fails the test.
+
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { expect } from "vitest";
+import { PASSWORD, type House } from "./house";
+
+const ARGUMENTS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+  "--disable-sync", "--disable-dev-shm-usage",
+];
+const PATIENCE_MS = 60_000;
+
+let browser: Browser | undefined;
+
+async function theBrowser(): Promise<Browser> {
+  browser ??= await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ARGUMENTS });
+  return browser;
+}
+
+export async function closeBrowser(): Promise<void> {
+  await browser?.close();
+  browser = undefined;
+}
+
+export interface Look {
+  scheme?: "light" | "dark";
+  width?: number;
+  height?: number;
+}
+
+export class Person {
+  readonly wrong: string[] = [];
+
+  private constructor(
+    readonly name: string,
+    readonly context: BrowserContext,
+    readonly page: Page,
+    readonly house: House,
+  ) {}
+
+  /** In front of the page for signing in. */
+  static async comes(house: House, name: string, look: Look = {}): Promise<Person> {
+    const context = await (await theBrowser()).newContext({
+      ignoreHTTPSErrors: true,
+      baseURL: house.url,
+      colorScheme: look.scheme ?? "light",
+      viewport: { width: look.width ?? 1360, height: look.height ?? 900 },
+      timezoneId: "UTC",
+      locale: "en-GB",
+      permissions: ["clipboard-read", "clipboard-write"],
+      reducedMotion: "reduce",
+    });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    const person = new Person(name, context, page, house);
+    page.on("pageerror", (error) => person.wrong.push(`thrown: ${error.message}`));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !EXPECTED.test(message.text())) person.wrong.push(message.text());
+    });
+    return person;
+  }
+
+  /** Signed in, at an address. */
+  static async at(house: House, name: string, path = "/", look: Look = {}): Promise<Person> {
+    const person = await Person.comes(house, name, look);
+    await person.page.goto(path);
+    await person.signIn();
+    return person;
+  }
+
+  async signIn(password = PASSWORD): Promise<void> {
+    await this.page.getByLabel("Name").fill(this.name);
+    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.page.getByRole("button", { name: `Menu of ${this.name}` }).waitFor();
+  }
+
+  async leaves(): Promise<void> {
+    await this.context.close();
+    expect(this.wrong, `what went wrong in the window of ${this.name}`).toEqual([]);
+  }
+}
+
+/** The browser notes every answer that is an error, and every connection that is refused; the pages show them. */
+const EXPECTED = /Failed to load resource|net::ERR_/;

@@ -1,0 +1,39 @@
+// Every page there is, with what it must show before it is looked at closely.
+
+import type { Person } from "./browser";
+
+export interface Shown {
+  name: string;
+  path: string;
+  ready: string | RegExp;
+}
+
+export function pages(operation: string, restore: string, alarm: string): Shown[] {
+  return [
+    { name: "fleet", path: "/", ready: "A restore takes" },
+    { name: "stack", path: "/stacks/shop", ready: "Can be restored" },
+    { name: "restore", path: "/restore/shop", ready: "Where it goes" },
+    { name: "operations", path: "/operations", ready: "Only what is not over" },
+    { name: "operation", path: `/operations/${operation}`, ready: "What can be done now" },
+    { name: "restore-done", path: `/operations/${restore}`, ready: "Data, connectivity, behaviour" },
+    { name: "report", path: `/reports/${restore}`, ready: "Words for those who use it" },
+    { name: "drills", path: "/drills", ready: "How long it took, over time" },
+    { name: "clones", path: "/clones", ready: "On the local disk" },
+    { name: "alarms", path: "/alarms?all=true", ready: "What to do" },
+    { name: "alarm", path: `/alarms/${alarm}`, ready: "Who was told" },
+    { name: "vault", path: "/vault", ready: "What comparing and compressing save" },
+    { name: "audit", path: "/audit", ready: "Is it whole?" },
+    { name: "people", path: "/people", ready: "Tokens" },
+    { name: "settings", path: "/settings", ready: "An alarm is told again" },
+    { name: "add", path: "/add", ready: "Which database server" },
+    { name: "docs", path: "/docs", ready: "restore in place" },
+    { name: "docs-page", path: "/docs/restore-in-place", ready: "What it needs" },
+    { name: "not-found", path: "/stacks/none", ready: /there is no stack/i },
+  ];
+}
+
+export async function open(person: Person, shown: Shown): Promise<void> {
+  await person.page.goto(shown.path);
+  await person.page.getByText(shown.ready).first().waitFor();
+  await person.page.waitForLoadState("networkidle").catch(() => undefined);
+}
