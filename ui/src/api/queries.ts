@@ -107,12 +107,16 @@ export const timelineOptions = (name: string) =>
     refetchInterval: 10_000,
   });
 
+const REFUSED_AGAIN_MS = 3_000;
+
 export const momentOptions = (name: string, at: Date) =>
   queryOptions({
     queryKey: ["source", name, "moment", at.getTime()],
     queryFn: () =>
       ask(api.GET("/api/v1/sources/{name}/moment", { params: { path: { name }, query: { at: at.toISOString() } } })),
     retry: false,
+    // What is too new to be sure of can be reached in a moment.
+    refetchInterval: (query) => (query.state.data?.refused ? REFUSED_AGAIN_MS : false),
   });
 
 export const volumeOptions = (name: string) =>

@@ -73,7 +73,8 @@ test("that it can be reached and that it is well are two things", () => {
 const LINE: LogLine = { n: 1, at: "2026-11-21T02:00:00Z", step: "open", level: "info", text: "Mounted" };
 
 test("a log that is sent again is not doubled, and is searched whatever the case", () => {
-  const live = [LINE, LINE, { ...LINE, n: 2, text: "served" }].reduce((live, line) => heard(live, { line }), { lines: [] as LogLine[], progress: undefined });
+  let live: Parameters<typeof heard>[0] = { lines: [], progress: undefined };
+  for (const line of [LINE, LINE, { ...LINE, n: 2, text: "served" }]) live = heard(live, { line });
   expect(live.lines.map((line) => line.n)).toEqual([1, 2]);
   expect(linesWith(live.lines, "MOUNT")).toEqual([LINE]);
   expect(asText([LINE])).toBe("2026-11-21T02:00:00Z  open         info    Mounted\n");

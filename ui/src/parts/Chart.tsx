@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
+import { fields } from "../words/time";
 
 export interface Series {
   name: string;
@@ -20,6 +21,7 @@ interface Props {
 }
 
 const HEIGHT = 220;
+const DAY = 86_400;
 const COLOURS = ["--band-log", "--state-attention", "--state-well"];
 
 export function Chart({ label, times, series, say }: Props) {
@@ -44,6 +46,17 @@ function sayLast(series: Series, say: (value: number) => string): string {
   return value == null ? "none" : say(value);
 }
 
+/** As short as the distance of two labels allows. */
+function timeLabels(splits: number[]): (at: number) => string {
+  const step = (splits[1] ?? 0) - (splits[0] ?? 0);
+  return (at) => {
+    const { day, month, year, clock } = fields(new Date(at * 1000));
+    if (step >= 28 * DAY) return `${month} ${year}`;
+    if (step >= DAY) return `${day} ${month}`;
+    return step >= 60 ? clock.slice(0, 5) : clock;
+  };
+}
+
 function options(element: HTMLElement, series: Series[], say: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(element);
   const of = (name: string) => style.getPropertyValue(name).trim();
@@ -51,7 +64,8 @@ function options(element: HTMLElement, series: Series[], say: (value: number) =>
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    axes: [axis, { ...axis, size: 72, values: (_, splits) => splits.map(say) }],
+    legend: { live: false },
+    axes: [{ ...axis, space: 90, values: (_, splits) => splits.map(timeLabels(splits)) }, { ...axis, size: 72, values: (_, splits) => splits.map(say) }],
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     series: [
       {},

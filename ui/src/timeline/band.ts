@@ -63,6 +63,15 @@ export function whole(band: Band): View {
   return { from: band.bounds.from - room, to: band.bounds.to + room };
 }
 
+/** What was complete at a time is only said this much later. */
+const MARGIN = 2_500;
+
+/** The newest moment of which it is sure that it can be reached. */
+export function newestSure(band: Band): number {
+  const last = band.windows.at(-1);
+  return last ? Math.max(last.from, last.to - MARGIN) : band.bounds.to;
+}
+
 export function windowAt(band: Band, at: number): Stretch | undefined {
   return band.windows.find((window) => at >= window.from && at <= window.to);
 }

@@ -1,7 +1,7 @@
 // What the keys do to the band. Pure.
 
 import type { Band } from "./band";
-import { whole } from "./band";
+import { newestSure, whole } from "./band";
 import { neighbour } from "./marks";
 import { moved, showing, span, zoomed, type View } from "./scale";
 
@@ -57,7 +57,7 @@ const KEYS: Record<string, Move> = {
   p: toMark("before"),
   n: toMark("after"),
   Home: to((band) => band.windows[0]?.from ?? band.bounds.from),
-  End: to((band) => band.windows.at(-1)?.to ?? band.bounds.to),
+  End: to(newestSure),
   "0": (place, band) => ({ ...place, view: whole(band) }),
 };
 

@@ -70,7 +70,7 @@ test("the timeline is worked with keys alone, and says what they do", async () =
   await expect.poll(said).not.toBe(onBackup);
   expect(new URL(person.page.url()).searchParams.get("at")).toMatch(/^\d{4}-/);
   await person.page.keyboard.press("End");
-  await person.page.getByText("Can be restored").waitFor();
+  await person.page.getByText("Can be restored", { exact: true }).waitFor();
   await person.page.keyboard.press("Home");
   await person.page.getByText("Restore to here").waitFor();
   await person.leaves();

@@ -8,7 +8,7 @@ const ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
   "--disable-sync", "--disable-dev-shm-usage",
 ];
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 
 let browser: Browser | undefined;
 
@@ -70,7 +70,7 @@ export class Person {
 
   async signIn(password = PASSWORD): Promise<void> {
     await this.page.getByLabel("Name").fill(this.name);
-    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    await this.page.getByLabel(/^Password/).first().fill(password);
     await this.page.getByRole("button", { name: "Sign in" }).click();
     await this.page.getByRole("button", { name: `Menu of ${this.name}` }).waitFor();
   }

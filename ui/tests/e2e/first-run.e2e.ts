@@ -28,7 +28,7 @@ test("the first run leads to a database, its checks, its policy and its first ba
   house.service("stop");
   house.service("start");
   await page.getByLabel("Connection string").fill(house.databaseUrl);
-  await page.getByLabel("Name", { exact: true }).fill("shop");
+  await page.getByLabel(/^Name/).fill("shop");
   await page.getByRole("button", { name: "Look at it" }).click();
   await page.getByText("ALTER SYSTEM SET wal_level").first().waitFor();
   expect(await page.getByRole("button", { name: "Go on to the policy" }).isDisabled()).toBe(true);
@@ -47,8 +47,9 @@ test("the first run leads to a database, its checks, its policy and its first ba
   await page.getByRole("button", { name: "Protect shop" }).click();
   await page.getByRole("button", { name: "Take the first backup" }).click();
   await page.getByText("Every moment from now on can be restored").waitFor();
+  await house.goesOn();
   await page.getByRole("link", { name: "To its timeline" }).click();
-  await page.getByText("Can be restored").waitFor();
+  await page.getByText("Can be restored", { exact: true }).waitFor();
   const timeline = house.json<{ backups: { label: string }[] }>("timeline", "shop");
   expect(timeline.backups.map((backup) => backup.label)).toEqual(["first"]);
   await ada.leaves();

@@ -86,7 +86,14 @@ export class House {
     house.apply(more);
     await house.caughtUp();
     house.cli("backup", "shop", "--name", "first");
+    await house.goesOn();
     return house;
+  }
+
+  /** People use the shop, until a moment is sure that lies behind all that was before. */
+  async goesOn(): Promise<void> {
+    for (let second = 0; second < 4; second += 1) this.sql("INSERT INTO orders (what) VALUES ('more'); SELECT pg_sleep(1)");
+    await this.caughtUp();
   }
 
   path(name: string): string {

@@ -35,6 +35,7 @@ export async function lived(): Promise<Lived> {
   const alarm = await until("an alarm", () => house.json<{ n: number }[]>("alerts", "--all")[0]);
   house.service("start");
   await house.caughtUp();
+  await house.goesOn();
   const moment = await house.spoil();
   const restore = await restored(house, moment);
   const [operation] = house.json<Run[]>("ops", "--kind", "backup");

@@ -11,7 +11,7 @@ export interface Shown {
 export function pages(operation: string, restore: string, alarm: string): Shown[] {
   return [
     { name: "fleet", path: "/", ready: "A restore takes" },
-    { name: "stack", path: "/stacks/shop", ready: "Can be restored" },
+    { name: "stack", path: "/stacks/shop", ready: /^Can be restored$/ },
     { name: "restore", path: "/restore/shop", ready: "Where it goes" },
     { name: "operations", path: "/operations", ready: "Only what is not over" },
     { name: "operation", path: `/operations/${operation}`, ready: "What can be done now" },

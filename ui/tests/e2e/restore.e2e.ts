@@ -79,7 +79,7 @@ test("a restore is asked for by one, approved by another, survives the daemon, a
   await olga.leaves();
 });
 
-/** What grows between two looks at the same plan: how long ago its backup was. */
+/** Each plan names directories that nobody has yet, and the room there is at its time. */
 function comparable(text: string): string {
-  return text.trimEnd().split("\n").map((line) => line.trimEnd()).join("\n");
+  return text.trimEnd().replace(/\d+ MB free/g, "… MB free").replace(/\.(restored|retired|undone)-[0-9a-f]{6}/g, ".$1-XXXXXX").split("\n").map((line) => line.trimEnd()).join("\n");
 }

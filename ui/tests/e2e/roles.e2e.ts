@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeBrowser, Person } from "./browser";
+import { fill } from "./fill";
 import { House } from "./house";
 
 let house: House;
@@ -27,7 +28,8 @@ const PARTS: Record<string, Part> = {
 beforeAll(async () => {
   house = await House.shop();
   for (const role of Object.keys(PARTS)) await house.person(role, role);
-  await house.person("elsewhere", "operator:other");
+  await fill(house, 1);
+  await house.person("elsewhere", "operator:stack-00000");
 });
 
 afterAll(async () => {
@@ -41,7 +43,7 @@ test.each(Object.entries(PARTS))("%s", async (role, part) => {
   expect(places.sort()).toEqual([...part.places].sort());
 
   await person.page.goto("/stacks/shop");
-  await person.page.getByText("Can be restored").waitFor();
+  await person.page.getByText("Can be restored", { exact: true }).waitFor();
   for (const button of [...DOING, "Change"]) {
     const found = person.page.getByRole("button", { name: button, exact: true }).or(person.page.getByRole("link", { name: button, exact: true }));
     expect(await found.count(), `${button} for ${role}`).toBe(part.buttons.includes(button) ? 1 : 0);
@@ -68,7 +70,8 @@ async function asks(person: Person): Promise<{ backups: number; audit: number }>
 
 test("who has a role for another stack sees nothing of this one", async () => {
   const person = await Person.at(house, "elsewhere");
-  await person.page.getByText("There is no stack that you may see").waitFor();
+  await person.page.getByRole("link", { name: "stack-00000" }).waitFor();
+  expect(await person.page.getByRole("link", { name: "shop" }).count()).toBe(0);
   await person.page.goto("/stacks/shop");
   await person.page.getByText("This is not for your role").waitFor();
   await person.leaves();

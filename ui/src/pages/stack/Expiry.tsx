@@ -21,7 +21,7 @@ export function Expiry({ source }: { source: string }) {
           return (
             <Stack gap="xs">
               <Text size="sm">
-                {gone.length === 0 ? `Nothing: all ${counted(kept.length, "backup", "backups")} are kept.` : `${counted(gone.length, "backup goes", "backups go")} when the policy is applied next; ${kept.length} stay.`}
+                {gone.length === 0 ? `Nothing: ${kept.length === 1 ? "the one backup is" : `all ${counted(kept.length, "backup", "backups")} are`} kept.` : `${counted(gone.length, "backup goes", "backups go")} when the policy is applied next; ${kept.length} stay.`}
                 {" "}What nothing needs any more stays for {seconds(plan.grace_seconds)} before it is removed.
               </Text>
               <List size="sm" aria-label="Why each is kept or goes">

@@ -9,7 +9,7 @@ import { momentOptions, operationsOptions, timelineOptions, volumeOptions } from
 import type { Timeline } from "../../api/types";
 import { Empty } from "../../parts/Empty";
 import { Loaded } from "../../parts/Loaded";
-import { bandOf, gapAt, windowAt, type Band } from "../../timeline/band";
+import { bandOf, gapAt, newestSure, windowAt, type Band } from "../../timeline/band";
 import { TimelineBand } from "../../timeline/TimelineBand";
 import { exactly } from "../../words/time";
 import { Card } from "../../parts/Card";
@@ -43,7 +43,7 @@ function Panel({ timeline, source, stack }: { timeline: Timeline; source: string
   const band = useMemo(() => bandOf(timeline, operations ?? [], volume ?? []), [timeline, operations, volume]);
   const [search, setSearch] = useSearchParams();
   const given = Date.parse(search.get("at") ?? "");
-  const [cursor, setCursor] = useState(() => (Number.isNaN(given) ? newest(band) : given));
+  const [cursor, setCursor] = useState(() => (Number.isNaN(given) ? newestSure(band) : given));
   const [resting] = useDebouncedValue(cursor, RESTS_MS);
   const moment = useQuery({ ...momentOptions(source, new Date(resting)), placeholderData: keepPreviousData });
   const move = (at: number) => {
@@ -64,9 +64,6 @@ function Panel({ timeline, source, stack }: { timeline: Timeline; source: string
   );
 }
 
-function newest(band: Band): number {
-  return band.windows.at(-1)?.to ?? band.bounds.to;
-}
 
 /** What is known at once, without asking. */
 function spoken(band: Band, at: number): string {

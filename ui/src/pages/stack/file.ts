@@ -35,9 +35,17 @@ function list(file: Values, kind: string, what: (one: Values) => string): Part[]
   return Array.isArray(found) ? found.map((one: Values) => ({ name: String(one["name"] ?? ""), what: what(one) })) : [];
 }
 
-function rest(one: Values, ...without: string[]): string {
-  const kept = Object.entries(one).filter(([name]) => !["name", ...without].includes(name));
-  return kept.map(([name, value]) => (name === "driver" ? String(value) : `${name} ${JSON.stringify(value).replace(/^"|"$/g, "")}`)).join(" · ");
+/** How often and how long is looked stands in the file; what it is and what it moves stands here. */
+const DETAILS = ["name", "stopped_codes", "timeout_seconds", "in_a_row", "every_seconds", "deadline_seconds", "env"];
+
+function rest(one: Values): string {
+  const kept = Object.entries(one).filter(([name]) => !DETAILS.includes(name));
+  return kept.map(([name, value]) => (name === "driver" ? said(value) : `${name.replace(/_/g, " ")} ${said(value)}`)).join(" · ");
+}
+
+function said(value: unknown): string {
+  if (Array.isArray(value)) return value.join(" ");
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 export function readStackFile(text: string): StackFile {
