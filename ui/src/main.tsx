@@ -4,6 +4,7 @@ import "@mantine/core/styles.css";
 import "./shell/dashboard.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
+import { setNonce } from "get-nonce";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
 import { App } from "./shell/App";
@@ -11,6 +12,9 @@ import { resolver, theme } from "./shell/theme";
 
 /** What lets our own styles through the policy of the page. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
+
+// What keeps the page still behind a dialogue has a style of its own.
+setNonce(nonce);
 
 createRoot(document.getElementById("root")!).render(
   <MantineProvider theme={theme} cssVariablesResolver={resolver} defaultColorScheme="auto" getStyleNonce={() => nonce}>

@@ -51,6 +51,7 @@ test("the first run leads to a database, its checks, its policy and its first ba
   await page.getByRole("link", { name: "To its timeline" }).click();
   await page.getByText("Can be restored", { exact: true }).waitFor();
   const timeline = house.json<{ backups: { label: string }[] }>("timeline", "shop");
-  expect(timeline.backups.map((backup) => backup.label)).toEqual(["first"]);
+  // Beside it the timetable may have taken its own.
+  expect(timeline.backups.map((backup) => backup.label)).toContain("first");
   await ada.leaves();
 });

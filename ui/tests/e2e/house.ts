@@ -145,7 +145,7 @@ esac
     this.cli("init", "--vault", `file:${this.path("vault")}`, "--key-file", this.path("key"), "--data-folder", this.path("data"), "--socket", this.path("socket"));
     this.configure((config) => {
       const listen = `\n[listen]\naddress = "127.0.0.1:${this.port}"\ncertificate = "${this.path("tls.crt")}"\nkey = "${this.path("tls.key")}"\n`;
-      return config.replace("look_seconds = 10", "look_seconds = 1").replace("free_percent = 10", "free_percent = 0") + listen;
+      return config.replace("look_seconds = 10", "look_seconds = 1").replace("free_percent = 10", "free_percent = 0").replace("hold_off_seconds = 30", "hold_off_seconds = 1") + listen;
     });
   }
 

@@ -7,6 +7,7 @@ import { Link } from "wouter";
 import { reportOptions } from "../../api/queries";
 import type { Backup, DrillReport, Instance, Operation, RestoreReport } from "../../api/types";
 import { Card } from "../../parts/Card";
+import { Waiting } from "../../parts/Loaded";
 import { Evidence } from "../../parts/Evidence";
 import { Facts, type Fact } from "../../parts/Facts";
 import { bytes, count, seconds } from "../../words/units";
@@ -16,6 +17,7 @@ export function Outcome({ operation }: { operation: Operation }) {
   const mayHaveReport = (operation.kind === "restore" || operation.kind === "extract") && operation.status === "succeeded";
   const report = useQuery({ ...reportOptions(operation.id), enabled: mayHaveReport });
   if (operation.status !== "succeeded") return null;
+  if (mayHaveReport && report.isPending) return <Waiting lines={2} />;
   if (report.data) {
     return (
       <Alert color="green" variant="light" title="It is done, and its report is sealed into the vault">
@@ -47,7 +49,7 @@ function Result({ operation }: { operation: Operation }) {
 
 function factsOf(kind: Operation["kind"], result: object): Fact[] | undefined {
   if (kind === "backup") return ofBackup(result as Backup);
-  if (kind === "restore") return ofRestore(result as RestoreReport);
+  if (kind === "restore" && "durations" in result) return ofRestore(result as RestoreReport);
   if (kind === "clone" || kind === "peek") return ofInstance(result as Instance);
   return undefined;
 }
