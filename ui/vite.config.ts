@@ -16,6 +16,11 @@ function documentation(): Plugin {
   for (const cell of ["th_open", "td_open"]) {
     markdown.renderer.rules[cell] = (tokens, at) => `<${tokens[at]!.tag}>`;
   }
+  // What scrolls sideways can be reached by keys.
+  const fence = markdown.renderer.rules.fence!;
+  markdown.renderer.rules.fence = (...given) => fence(...given).replace("<pre>", '<pre tabindex="0">');
+  markdown.renderer.rules["table_open"] = () => '<div class="sideways" tabindex="0" role="region" aria-label="Table"><table>';
+  markdown.renderer.rules["table_close"] = () => "</table></div>";
   return {
     name: "documentation",
     enforce: "pre",

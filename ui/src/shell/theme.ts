@@ -1,10 +1,10 @@
 // Colours and sizes. Red is kept for "data may be lost", amber for "needs a person"; everything else is quiet.
 
-import { createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { Anchor, createTheme, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "indigo",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: 8,
   autoContrast: true,
   luminanceThreshold: 0.35,
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
@@ -13,6 +13,7 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   headings: { fontWeight: "650" },
+  components: { Anchor: Anchor.extend({ defaultProps: { underline: "always" } }) },
 });
 
 /** Both schemes have contrast AA: what Mantine dims is dimmed a little less. */
@@ -20,6 +21,7 @@ export const resolver: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     "--mantine-color-dimmed": "#56606b",
+    "--mantine-color-anchor": "#364fc7",
     "--state-well": "#1c7a3e",
     "--state-new": "#56606b",
     "--state-attention": "#8a5300",
@@ -36,6 +38,7 @@ export const resolver: CSSVariablesResolver = () => ({
   },
   dark: {
     "--mantine-color-dimmed": "#a4adb8",
+    "--mantine-color-anchor": "#a5b8ff",
     "--state-well": "#5ed08a",
     "--state-new": "#a4adb8",
     "--state-attention": "#ffc46b",

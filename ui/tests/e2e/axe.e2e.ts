@@ -21,7 +21,7 @@ declare global {
   }
 }
 
-let home: Lived;
+let home: Lived | undefined;
 
 beforeAll(async () => {
   home = await lived();
@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await home.house.close();
+  await home?.house.close();
 });
 
 async function faults(person: Person, where: string): Promise<string[]> {
@@ -42,12 +42,12 @@ async function faults(person: Person, where: string): Promise<string[]> {
 
 test.each([["light", 1360], ["dark", 1360], ["light", 390]] as const)("no serious fault in %s at %i pixels", async (scheme, width) => {
   const found: string[] = [];
-  const person = await Person.comes(home.house, "ada", { scheme, width });
+  const person = await Person.comes(home!.house, "ada", { scheme, width });
   await person.page.goto("/");
   await person.page.getByRole("button", { name: "Sign in" }).waitFor();
   found.push(...(await faults(person, "sign-in")));
   await person.signIn();
-  for (const shown of pages(home.operation, home.restore, home.alarm)) {
+  for (const shown of pages(home!.operation, home!.restore, home!.alarm)) {
     await open(person, shown);
     found.push(...(await faults(person, shown.name)));
   }
@@ -56,7 +56,7 @@ test.each([["light", 1360], ["dark", 1360], ["light", 390]] as const)("no seriou
 });
 
 test("the timeline is worked with keys alone, and says what they do", async () => {
-  const person = await Person.at(home.house, "ada", "/stacks/shop");
+  const person = await Person.at(home!.house, "ada", "/stacks/shop");
   const band = person.page.getByRole("slider", { name: "Moment of shop" });
   await band.focus();
   const said = () => band.getAttribute("aria-valuetext");

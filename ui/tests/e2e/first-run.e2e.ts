@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await house.close();
+  await house?.close();
 });
 
 test("the first run leads to a database, its checks, its policy and its first backup", async () => {

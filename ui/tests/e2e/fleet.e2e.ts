@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await house.close();
+  await house?.close();
 });
 
 test("thousands of stacks are listed, searched and filtered", async () => {

@@ -163,6 +163,11 @@ esac
     return JSON.parse(run([program(), "--config", this.path("rekindle.toml"), "--json", ...words])) as T;
   }
 
+  /** Asked on the socket, as root of the host. */
+  api<T>(path: string): T {
+    return JSON.parse(run(["curl", "-sf", "--unix-socket", this.path("socket"), `http://rekindle/api/v1/${path}`])) as T;
+  }
+
   /** Somebody with a password and these roles; the daemon listens in the network once there is one. */
   async person(name: string, ...roles: string[]): Promise<void> {
     if (this.people.has(name)) return;
@@ -242,6 +247,11 @@ esac
     const gone = new Promise((done) => daemon.once("exit", done));
     daemon.kill("SIGTERM");
     await gone;
+  }
+
+  /** Nothing is under way: the timetable takes backups of its own. */
+  async quiet(): Promise<void> {
+    await until("quiet", () => this.json<unknown[]>("ops", "--unfinished").length === 0);
   }
 
   log(): string {

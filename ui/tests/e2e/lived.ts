@@ -16,6 +16,15 @@ interface Run {
 
 export async function lived(): Promise<Lived> {
   const house = await House.bare();
+  try {
+    return await live(house);
+  } catch (error) {
+    await house.close();
+    throw error;
+  }
+}
+
+async function live(house: House): Promise<Lived> {
   await house.person("ada", "admin");
   await house.person("lea", "approver");
   house.configure((config) => `${config}\n[[alerts.channel]]\nname = "ops"\nkind = "webhook"\nurl = "http://127.0.0.1:9/none"\nallow_http = true\n`);
@@ -26,13 +35,14 @@ export async function lived(): Promise<Lived> {
   for (const name of ["first", "second", "before-release-41"]) {
     house.sql("INSERT INTO orders (what) SELECT 'more' FROM generate_series(1, 300)");
     await house.caughtUp();
+    await house.quiet();
     house.cli("backup", "shop", "--name", name);
     if (name !== "second") house.cli("drill", "shop");
   }
   house.cli("backup", "shop", "--name", "pinned-one");
-  house.cli("clone", "shop", "--name", "staging", "--ttl", "8h");
+  house.cli("clone", "shop", "--to", "latest", "--name", "staging", "--ttl", "8h");
   house.service("stop");
-  const alarm = await until("an alarm", () => house.json<{ n: number }[]>("alerts", "--all")[0]);
+  const alarm = await until("an alarm", () => house.api<{ n: number }[]>("alarms?all=true")[0]);
   house.service("start");
   await house.caughtUp();
   await house.goesOn();

@@ -10,7 +10,7 @@ export interface Shown {
 
 export function pages(operation: string, restore: string, alarm: string): Shown[] {
   return [
-    { name: "fleet", path: "/", ready: "A restore takes" },
+    { name: "fleet", path: "/", ready: /stacks? of \d/ },
     { name: "stack", path: "/stacks/shop", ready: /^Can be restored$/ },
     { name: "restore", path: "/restore/shop", ready: "Where it goes" },
     { name: "operations", path: "/operations", ready: "Only what is not over" },
@@ -35,5 +35,6 @@ export function pages(operation: string, restore: string, alarm: string): Shown[
 export async function open(person: Person, shown: Shown): Promise<void> {
   await person.page.goto(shown.path);
   await person.page.getByText(shown.ready).first().waitFor();
-  await person.page.waitForLoadState("networkidle").catch(() => undefined);
+  // Lists that are asked for once the page is there.
+  await person.page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "hidden" });
 }

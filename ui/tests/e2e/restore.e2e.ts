@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await house.close();
+  await house?.close();
 });
 
 test("a restore is asked for by one, approved by another, survives the daemon, and is reported", async () => {

@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await house.close();
+  await house?.close();
 });
 
 test.each(Object.entries(PARTS))("%s", async (role, part) => {

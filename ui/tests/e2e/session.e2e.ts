@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
-  await house.close();
+  await house?.close();
 });
 
 test("a wrong password is refused with the daemon's words and the request's id", async () => {
