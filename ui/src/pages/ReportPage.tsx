@@ -94,7 +94,7 @@ function Report({ report }: { report: RunbookReport }) {
       {report.waived && <Alert color="red" variant="light" title="Nobody approved it although somebody would have had to: who asked broke the glass" />}
       <Facts facts={summary(report)} label="Summary" />
       <Section title="What is lost">
-        <Text size="sm">{report.commits_lost === 0 ? "Nothing: no commit in the vault was newer." : `${counted(report.commits_lost, "commit", "commits")} behind the moment. They stay in the snapshot and in what was replaced.`}</Text>
+        <Text size="sm">{report.commits_lost === 0 ? "Nothing: no commit in the vault was newer." : `${counted(report.commits_lost, "commit", "commits")} behind the moment. What was written then stays in the snapshot, and in what was replaced.`}</Text>
         {(report.rows_lost ?? []).length > 0 && <RowsLost report={report} />}
         {report.rows_lost_note && <Text size="sm">There may be more: {report.rows_lost_note}</Text>}
       </Section>

@@ -19,6 +19,7 @@ import { bytes, count } from "../words/units";
 import { OperationTable } from "./operation/OperationTable";
 import { Expiry } from "./stack/Expiry";
 
+const MINUTE_SECONDS = 60;
 const Chart = lazy(async () => ({ default: (await import("../parts/Chart")).Chart }));
 
 export function VaultPage() {
@@ -66,12 +67,12 @@ function Size({ vault }: { vault: Vault }) {
     <Stack gap="sm">
       <Facts
         facts={[
-          ["Takes", vault.bytes == null ? "not listed yet" : `${bytes(vault.bytes)} in ${count(vault.objects ?? 0)} objects`],
+          ["Takes", vault.bytes == null ? "not listed yet" : <>{bytes(vault.bytes)} in {count(vault.objects ?? 0)} objects, as listed <When at={vault.sizes.at(-1)?.at} /></>],
           vault.free != null && ["Free on its disk", bytes(vault.free)],
           ["Id", <span className="mono">{vault.id}</span>],
         ]}
       />
-      {times.length > 1 ? (
+      {times.length > 1 && times.at(-1)! - times[0]! > MINUTE_SECONDS ? (
         <Suspense fallback={<Waiting lines={6} />}><Chart label="Size of the vault" times={times} series={series} say={bytes} /></Suspense>
       ) : (
         <Text size="sm" c="dimmed">It is listed once an hour: its growth is drawn when there are two sizes of it.</Text>

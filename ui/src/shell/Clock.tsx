@@ -7,7 +7,7 @@ import { fields, zoneName } from "../words/time";
 export function Clock() {
   const now = useNow();
   return (
-    <Text size="xs" c="dimmed" className="clock" visibleFrom="xs" role="timer" aria-live="off">
+    <Text size="xs" c="dimmed" className="clock" role="timer" aria-live="off">
       <span>{fields(now).clock} {zoneName(now)}</span>
       <span>{fields(now, "UTC").clock} UTC</span>
     </Text>

@@ -66,9 +66,18 @@ export function whole(band: Band): View {
 /** What was complete at a time is only said this much later. */
 const MARGIN = 2_500;
 
+/** After a restore the window of an earlier timeline may stand behind it. */
+function newestWindow(band: Band): Stretch | undefined {
+  return band.windows.reduce<Stretch | undefined>((newest, one) => (newest && newest.to >= one.to ? newest : one), undefined);
+}
+
+export function oldest(band: Band): number {
+  return band.windows.reduce((least, one) => Math.min(least, one.from), band.bounds.to);
+}
+
 /** The newest moment of which it is sure that it can be reached. */
 export function newestSure(band: Band): number {
-  const last = band.windows.at(-1);
+  const last = newestWindow(band);
   return last ? Math.max(last.from, last.to - MARGIN) : band.bounds.to;
 }
 

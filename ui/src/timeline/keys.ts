@@ -1,7 +1,7 @@
 // What the keys do to the band. Pure.
 
 import type { Band } from "./band";
-import { newestSure, whole } from "./band";
+import { newestSure, oldest, whole } from "./band";
 import { neighbour } from "./marks";
 import { moved, showing, span, zoomed, type View } from "./scale";
 
@@ -56,7 +56,7 @@ const KEYS: Record<string, Move> = {
   "-": zoom(1 / NEARER),
   p: toMark("before"),
   n: toMark("after"),
-  Home: to((band) => band.windows[0]?.from ?? band.bounds.from),
+  Home: to(oldest),
   End: to(newestSure),
   "0": (place, band) => ({ ...place, view: whole(band) }),
 };
