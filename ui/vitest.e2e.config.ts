@@ -5,7 +5,7 @@ const MINUTES = 60_000;
 
 export default defineConfig({
   test: {
-    include: [process.env["SHOTS"] ? "tests/shots.ts" : "tests/e2e/**/*.e2e.ts"],
+    include: [process.env["SHOTS"] ? "tests/shots.ts" : process.env["BENCH"] ? "tests/bench.ts" : "tests/e2e/**/*.e2e.ts"],
     fileParallelism: false,
     testTimeout: 5 * MINUTES,
     hookTimeout: 5 * MINUTES,

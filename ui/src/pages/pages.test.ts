@@ -38,6 +38,9 @@ test("what is told of the fleet changes what it names, and nothing else", () => 
   const next = merged(known, { now: "b", rows: [{ ...ROW, name: "new" }], gone: ["gone"] });
   expect(next.rows.map((row) => row.name)).toEqual(["new", "shop"]);
   expect(next.rows[1]).toBe(ROW);
+  const again = { ...ROW, behind_seconds: 1.4, newest: "2026-11-21T02:00:01Z" };
+  expect(merged(next, { now: "c", rows: [again] }).rows[1]).toBe(ROW);
+  expect(merged(next, { now: "c", rows: [{ ...ROW, behind_seconds: 40 }] }).rows[1]).not.toBe(ROW);
 });
 
 test("what was chosen for a restore is in the address, but for what a person must type", () => {
