@@ -1,5 +1,6 @@
 // A restore in the place of the live database: planned, approved by a second user, watched while the daemon is killed, reported.
 
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeBrowser, Person } from "./browser";
 import { House } from "./house";
@@ -63,6 +64,7 @@ test("a restore is asked for by one, approved by another, survives the daemon, a
   }
   expect(house.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'")).toBe("0");
 
+  await searchAndDownload(olga);
   await olga.page.getByRole("link", { name: "Report" }).click();
   await olga.page.getByRole("heading", { name: "Report: shop was restored" }).waitFor();
   await olga.page.getByText("a wrong UPDATE").waitFor();
@@ -78,6 +80,17 @@ test("a restore is asked for by one, approved by another, survives the daemon, a
   await lea.leaves();
   await olga.leaves();
 });
+
+async function searchAndDownload({ page }: Person): Promise<void> {
+  const lines = page.getByRole("log").locator(".log-line");
+  const all = await lines.count();
+  expect(all).toBeGreaterThan(3);
+  await page.getByLabel("Search the log").fill("ORDERS IS WELL");
+  await expect.poll(() => lines.count()).toBe(1);
+  expect(await lines.locator("mark").innerText()).toBe("orders is well");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
+  expect(readFileSync(await download.path(), "utf8").trimEnd().split("\n").length).toBe(all);
+}
 
 /** Each plan names directories that nobody has yet, and the room there is at its time. */
 function comparable(text: string): string {
