@@ -19,6 +19,10 @@ async function look(home: Lived, name: string, settings: Look): Promise<void> {
     await open(person, shown);
     await person.page.screenshot({ path: `${FOLDER}/${shown.name}-${name}.png`, fullPage: true });
   }
+  await person.page.goto(`/reports/${home.restore}`);
+  await person.page.getByText("Words for those who use it").waitFor();
+  await person.page.emulateMedia({ media: "print" });
+  await person.page.screenshot({ path: `${FOLDER}/report-printed-${name}.png`, fullPage: true });
   await person.leaves();
 }
 

@@ -11,7 +11,7 @@ import { Empty } from "../parts/Empty";
 import { Facts } from "../parts/Facts";
 import { Loaded } from "../parts/Loaded";
 import { Page } from "../parts/Page";
-import { SEVERITY, State } from "../parts/State";
+import { CLEARED, SEVERITY, State } from "../parts/State";
 import { When } from "../parts/When";
 
 export function Alarms() {
@@ -36,7 +36,7 @@ function List({ alarms }: { alarms: Alarm[] }) {
         <Card
           key={alarm.n}
           title={`${alarm.kind} · ${alarm.scope}`}
-          aside={<State size="sm" look={alarm.cleared ? { ...SEVERITY["warning"]!, word: "cleared", tone: "quiet" } : (SEVERITY[alarm.severity] ?? SEVERITY["warning"]!)} />}
+          aside={<State size="sm" look={alarm.cleared ? CLEARED : (SEVERITY[alarm.severity] ?? SEVERITY["warning"]!)} />}
         >
           <Stack gap={4}>
             <Text size="sm">{alarm.text}</Text>

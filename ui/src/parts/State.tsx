@@ -41,6 +41,8 @@ export const SEVERITY: Record<string, Look> = {
   warning: { word: "warning", tone: "attention", icon: IconAlertTriangle },
 };
 
+export const CLEARED: Look = { word: "cleared", tone: "quiet", icon: IconCheck };
+
 export function State({ look, size = "md" }: { look: Look; size?: MantineSize }) {
   const Mark = look.icon;
   return (

@@ -1,6 +1,6 @@
 // Debian's Chromium, with a window of its own for each person. What the page's policy refuses, and what the page throws, fails the test.
 
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type Cookie, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { PASSWORD, type House } from "./house";
 
@@ -24,6 +24,9 @@ export async function closeBrowser(): Promise<void> {
   browser = undefined;
 }
 
+/** Who signed in once is known again: signing in often within a short time is refused, and rightly. */
+const sessions = new Map<string, Cookie[]>();
+
 export interface Look {
   scheme?: "light" | "dark";
   width?: number;
@@ -40,9 +43,10 @@ export class Person {
     readonly house: House,
   ) {}
 
-  /** In front of the page for signing in. */
-  static async comes(house: House, name: string, look: Look = {}): Promise<Person> {
+  /** In front of a window that knows nobody. */
+  static async comes(house: House, name: string, look: Look = {}, cookies: Cookie[] = []): Promise<Person> {
     const context = await (await theBrowser()).newContext({
+      storageState: { cookies, origins: [] },
       ignoreHTTPSErrors: true,
       baseURL: house.url,
       colorScheme: look.scheme ?? "light",
@@ -64,17 +68,25 @@ export class Person {
 
   /** Signed in, at an address. */
   static async at(house: House, name: string, path = "/", look: Look = {}): Promise<Person> {
-    const person = await Person.comes(house, name, look);
+    const known = `${house.url} ${name}`;
+    const person = await Person.comes(house, name, look, sessions.get(known));
     await person.page.goto(path);
-    await person.signIn();
+    const password = person.page.getByLabel(/^Password/).first();
+    await person.menu().or(password).first().waitFor();
+    if (await password.isVisible() && !(await person.menu().isVisible())) await person.signIn();
+    sessions.set(known, await person.context.cookies());
     return person;
+  }
+
+  private menu() {
+    return this.page.getByRole("button", { name: `Menu of ${this.name}` });
   }
 
   async signIn(password = PASSWORD): Promise<void> {
     await this.page.getByLabel("Name").fill(this.name);
     await this.page.getByLabel(/^Password/).first().fill(password);
     await this.page.getByRole("button", { name: "Sign in" }).click();
-    await this.page.getByRole("button", { name: `Menu of ${this.name}` }).waitFor();
+    await this.menu().waitFor();
   }
 
   async leaves(): Promise<void> {

@@ -23,7 +23,7 @@ export function pages(operation: string, restore: string, alarm: string): Shown[
     { name: "alarm", path: `/alarms/${alarm}`, ready: "Who was told" },
     { name: "vault", path: "/vault", ready: "What comparing and compressing save" },
     { name: "audit", path: "/audit", ready: "Is it whole?" },
-    { name: "people", path: "/people", ready: "Tokens" },
+    { name: "people", path: "/people", ready: /^Tokens$/ },
     { name: "settings", path: "/settings", ready: "An alarm is told again" },
     { name: "add", path: "/add", ready: "Which database server" },
     { name: "docs", path: "/docs", ready: "restore in place" },

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Moment, Volume } from "../../src/api/types";
 import { closeBrowser, Person } from "./browser";
 import { House } from "./house";
 
@@ -27,6 +28,7 @@ afterAll(async () => {
 
 test("a restore is asked for by one, approved by another, survives the daemon, and is reported", async () => {
   const moment = await house.spoil();
+  saysWhatLiesThere(moment);
   const olga = await Person.at(house, "olga", `/restore/shop?time=${moment.toISOString()}`);
   await olga.page.getByLabel("Why").fill("a wrong UPDATE");
   await olga.page.getByRole("button", { name: "Show the plan" }).click();
@@ -80,6 +82,21 @@ test("a restore is asked for by one, approved by another, survives the daemon, a
   await lea.leaves();
   await olga.leaves();
 });
+
+/** What the cursor reads out is what the log holds. */
+function saysWhatLiesThere(moment: Date): void {
+  const read = house.api<Moment>(`sources/shop/moment?at=${moment.toISOString()}`);
+  expect(read.refused).toBeNull();
+  expect(Date.parse(read.reached!.commit_before!)).toBeLessThanOrEqual(moment.getTime());
+  expect(Date.parse(read.reached!.commit_after!)).toBeGreaterThan(moment.getTime());
+  expect(read.reached!.commits_after).toBe(1);
+  const refused = house.api<Moment>("sources/shop/moment?at=2001-01-01T00:00:00Z");
+  expect(refused.reached).toBeNull();
+  expect(refused.refused?.hint).toContain("any moment of these windows");
+  const volume = house.api<Volume[]>("sources/shop/volume");
+  expect(volume.reduce((sum, one) => sum + one.bytes, 0)).toBeGreaterThan(16_000_000);
+  expect(volume.every((one) => one.from <= one.to)).toBe(true);
+}
 
 async function searchAndDownload({ page }: Person): Promise<void> {
   const lines = page.getByRole("log").locator(".log-line");

@@ -44,6 +44,17 @@ test("who is signed out meanwhile signs in again and is where he was", async () 
   await vera.leaves();
 });
 
+test("a session that ends while somebody works is noticed by the next thing he does", async () => {
+  const vera = await Person.at(house, "vera", "/alarms");
+  await vera.page.getByText("Nothing is wrong").waitFor();
+  await endSessions(house);
+  await vera.page.getByRole("link", { name: "Drills" }).click();
+  await vera.page.getByText("your session is over").waitFor();
+  await vera.signIn();
+  await vera.page.getByRole("heading", { name: "Drills" }).waitFor();
+  await vera.leaves();
+});
+
 test("the session's cookie cannot be read by a page, and the policy of the page lets nothing else run", async () => {
   const vera = await Person.at(house, "vera");
   const [cookie] = await vera.context.cookies();

@@ -176,7 +176,7 @@ async fn what_may_not_be_seen_is_not_listed() {
     let router = crate::http::router(&house.daemon);
     for (stack, sees) in [("shop", true), ("other", false)] {
         let token = token(&house, Role::Viewer, Some(stack)).await;
-        for path in ["/operations", "/stacks", "/status"] {
+        for path in ["/operations", "/stacks", "/status", "/fleet"] {
             let route = table().into_iter().find(|route| route.path == path).unwrap();
             let answer = ask(&router, &route, Some(&token)).await;
             let body = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
