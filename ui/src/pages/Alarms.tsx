@@ -13,6 +13,7 @@ import { Loaded } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { CLEARED, SEVERITY, State } from "../parts/State";
 import { When } from "../parts/When";
+import { Wide } from "../parts/Wide";
 
 export function Alarms() {
   const [search, setSearch] = useSearchParams();
@@ -75,7 +76,7 @@ function One({ alarm }: { alarm: AlarmDetail }) {
         {alarm.notices.length === 0 ? (
           <Text size="sm" c="dimmed">Nobody: no channel is set up for it. Channels stand in the configuration, below <Code>[[alerts.channel]]</Code>.</Text>
         ) : (
-          <Table.ScrollContainer minWidth={520}>
+          <Wide minWidth={520}>
             <Table>
               <Table.Thead><Table.Tr><Table.Th>Channel</Table.Th><Table.Th>What</Table.Th><Table.Th>When</Table.Th><Table.Th>Outcome</Table.Th></Table.Tr></Table.Thead>
               <Table.Tbody>
@@ -87,7 +88,7 @@ function One({ alarm }: { alarm: AlarmDetail }) {
                 ))}
               </Table.Tbody>
             </Table>
-          </Table.ScrollContainer>
+          </Wide>
         )}
       </Card>
     </Page>

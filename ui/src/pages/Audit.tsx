@@ -12,6 +12,7 @@ import { Waiting } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { Forbidden, Problem } from "../parts/Problem";
 import { When } from "../parts/When";
+import { Wide } from "../parts/Wide";
 import { count } from "../words/units";
 
 const PAGE = 100;
@@ -48,7 +49,7 @@ function has(record: AuditRecord, search: string): boolean {
 
 function Records({ records }: { records: AuditRecord[] }) {
   return (
-    <Table.ScrollContainer minWidth={760}>
+    <Wide minWidth={760}>
       <Table highlightOnHover>
         <Table.Thead><Table.Tr><Table.Th>When</Table.Th><Table.Th>Who</Table.Th><Table.Th>Asked</Table.Th><Table.Th>About</Table.Th><Table.Th>Outcome</Table.Th><Table.Th>Request</Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>
@@ -61,7 +62,7 @@ function Records({ records }: { records: AuditRecord[] }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Wide>
   );
 }
 

@@ -12,6 +12,7 @@ import { Loaded, Waiting } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { OPERATION, State } from "../parts/State";
 import { When } from "../parts/When";
+import { Wide } from "../parts/Wide";
 import { seconds } from "../words/units";
 
 const Chart = lazy(async () => ({ default: (await import("../parts/Chart")).Chart }));
@@ -70,7 +71,7 @@ export function trend(drills: Operation[]) {
 
 function Evidences({ drills }: { drills: Operation[] }) {
   return (
-    <Table.ScrollContainer minWidth={640}>
+    <Wide minWidth={640}>
       <Table highlightOnHover>
         <Table.Thead><Table.Tr><Table.Th>Source</Table.Th><Table.Th>Outcome</Table.Th><Table.Th>When</Table.Th><Table.Th>Moment</Table.Th><Table.Th>Took</Table.Th><Table.Th>Read</Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>
@@ -89,6 +90,6 @@ function Evidences({ drills }: { drills: Operation[] }) {
           })}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Wide>
   );
 }

@@ -15,6 +15,7 @@ import { Loaded, Waiting } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { Sure } from "../parts/Sure";
 import { When } from "../parts/When";
+import { Wide } from "../parts/Wide";
 import { bytes, count } from "../words/units";
 import { OperationTable } from "./operation/OperationTable";
 import { Expiry } from "./stack/Expiry";
@@ -85,7 +86,7 @@ function Shares({ vault }: { vault: Vault }) {
   if (vault.sources.length === 0) return <Text size="sm" c="dimmed">There is no backup yet.</Text>;
   const times = (one: number, other: number) => (other > 0 ? `${(one / other).toFixed(1)}×` : "–");
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <Wide minWidth={560}>
       <Table>
         <Table.Thead><Table.Tr><Table.Th>Source</Table.Th><Table.Th>Backups</Table.Th><Table.Th>As full copies</Table.Th><Table.Th>New when taken</Table.Th><Table.Th>In the vault</Table.Th><Table.Th>Compared</Table.Th><Table.Th>Compressed</Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>
@@ -97,7 +98,7 @@ function Shares({ vault }: { vault: Vault }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Wide>
   );
 }
 

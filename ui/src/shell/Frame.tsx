@@ -49,7 +49,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
             <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
-            <Link href="/" className="brand"><img src="/icon.svg" alt="" width={26} height={26} /><Text fw={700}>Rekindle</Text></Link>
+            <Link href="/" className="brand" aria-label="Rekindle"><img src="/icon.svg" alt="" width={26} height={26} /><Text fw={700}>Rekindle</Text></Link>
           </Group>
           <Group gap="md" wrap="nowrap">
             <Liveness />

@@ -1,14 +1,16 @@
 // Sessions: a wrong password, one that ended, and cookies and policies as strict as they are said to be.
 
+import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeBrowser, Person } from "./browser";
-import { House, PASSWORD } from "./house";
+import { House, PASSWORD, program } from "./house";
 
 let house: House;
 
 beforeAll(async () => {
   house = await House.shop();
-  await house.person("vera", "viewer");
+  // Signing in often within a short time is refused, so each test has somebody of its own.
+  for (const name of ["vera", "walt", "xenia", "yuri"]) await house.person(name, "viewer");
 });
 
 afterAll(async () => {
@@ -29,58 +31,55 @@ test("a wrong password is refused with the daemon's words and the request's id",
 });
 
 test("who is signed out meanwhile signs in again and is where he was", async () => {
-  const vera = await Person.at(house, "vera", "/stacks/shop");
-  await vera.page.getByText("Can be restored", { exact: true }).waitFor();
-  const there = vera.page.url();
+  const walt = await Person.at(house, "walt", "/stacks/shop");
+  await walt.page.getByText("Can be restored", { exact: true }).waitFor();
+  const there = walt.page.url();
   // Setting a password ends all sessions.
-  house.json("users", "list");
-  await endSessions(house);
-  await vera.page.reload();
-  await vera.page.getByText("your session is over").waitFor();
-  expect(vera.page.url()).toBe(there);
-  await vera.signIn();
-  await vera.page.getByText("Can be restored", { exact: true }).waitFor();
-  expect(vera.page.url()).toBe(there);
-  await vera.leaves();
+  endSessions(house, "walt");
+  await walt.page.reload();
+  await walt.page.getByText("your session is over").waitFor();
+  expect(walt.page.url()).toBe(there);
+  await walt.signIn();
+  await walt.page.getByText("Can be restored", { exact: true }).waitFor();
+  expect(walt.page.url()).toBe(there);
+  await walt.leaves();
 });
 
 test("a session that ends while somebody works is noticed by the next thing he does", async () => {
-  const vera = await Person.at(house, "vera", "/alarms");
-  await vera.page.getByText("Nothing is wrong").waitFor();
-  await endSessions(house);
-  await vera.page.getByRole("link", { name: "Drills" }).click();
-  await vera.page.getByText("your session is over").waitFor();
-  await vera.signIn();
-  await vera.page.getByRole("heading", { name: "Drills" }).waitFor();
-  await vera.leaves();
+  const xenia = await Person.at(house, "xenia", "/alarms");
+  await xenia.page.getByText("Nothing is wrong").waitFor();
+  endSessions(house, "xenia");
+  await xenia.page.getByRole("link", { name: "Drills" }).click();
+  await xenia.page.getByText("your session is over").waitFor();
+  await xenia.signIn();
+  await xenia.page.getByRole("heading", { name: "Drills" }).waitFor();
+  await xenia.leaves();
 });
 
 test("the session's cookie cannot be read by a page, and the policy of the page lets nothing else run", async () => {
-  const vera = await Person.at(house, "vera");
-  const [cookie] = await vera.context.cookies();
+  const yuri = await Person.at(house, "yuri");
+  const [cookie] = await yuri.context.cookies();
   expect(cookie).toMatchObject({ name: "__Host-rekindle", httpOnly: true, secure: true, sameSite: "Strict" });
-  expect(await vera.page.evaluate(() => document.cookie)).toBe("");
-  const stored = await vera.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  expect(await yuri.page.evaluate(() => document.cookie)).toBe("");
+  const stored = await yuri.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(stored).not.toContain(cookie!.value);
   expect(stored.toLowerCase()).not.toContain("csrf");
-  const answer = await vera.page.goto("/");
+  const answer = await yuri.page.goto("/");
   const policy = answer!.headers()["content-security-policy"]!;
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("script-src 'self';");
   expect(policy).not.toContain("unsafe");
-  const ran = await vera.page.evaluate(() => {
+  const ran = await yuri.page.evaluate(() => {
     const script = document.createElement("script");
     script.textContent = "window.ran = true";
     document.head.append(script);
     return "ran" in window;
   });
   expect(ran).toBe(false);
-  vera.wrong.length = 0;
-  await vera.leaves();
+  yuri.wrong.length = 0;
+  await yuri.leaves();
 });
 
-async function endSessions(house: House): Promise<void> {
-  const { execFileSync } = await import("node:child_process");
-  const { program } = await import("./house");
-  execFileSync(program(), ["--config", house.path("rekindle.toml"), "users", "password", "vera"], { input: `${PASSWORD}\n` });
+function endSessions(house: House, name: string): void {
+  execFileSync(program(), ["--config", house.path("rekindle.toml"), "users", "password", name], { input: `${PASSWORD}\n` });
 }

@@ -5,12 +5,13 @@ import { Link } from "wouter";
 import type { Operation } from "../../api/types";
 import { OPERATION, State } from "../../parts/State";
 import { When } from "../../parts/When";
+import { Wide } from "../../parts/Wide";
 import { what } from "../../words/operation";
 import { seconds } from "../../words/units";
 
 export function OperationTable({ operations }: { operations: Operation[] }) {
   return (
-    <Table.ScrollContainer minWidth={460}>
+    <Wide minWidth={460}>
       <Table highlightOnHover>
         <Table.Thead>
           <Table.Tr><Table.Th>Operation</Table.Th><Table.Th>State</Table.Th><Table.Th>Began</Table.Th><Table.Th>Took</Table.Th><Table.Th>By</Table.Th></Table.Tr>
@@ -33,6 +34,6 @@ export function OperationTable({ operations }: { operations: Operation[] }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Wide>
   );
 }

@@ -12,6 +12,7 @@ import { Card } from "../../parts/Card";
 import { Loaded } from "../../parts/Loaded";
 import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/When";
+import { Wide } from "../../parts/Wide";
 import { fromWords, GrantsInput, toWords } from "./GrantsInput";
 
 const ANEW = [["tokens"]];
@@ -28,7 +29,7 @@ export function Tokens() {
           tokens.length === 0 ? (
             <Text size="sm" c="dimmed">There is none. A token is what a program shows; it may at most what its owner may.</Text>
           ) : (
-            <Table.ScrollContainer minWidth={620}>
+            <Wide minWidth={620}>
               <Table>
                 <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Of</Table.Th><Table.Th>May</Table.Th><Table.Th>Used last</Table.Th><Table.Th>Ends</Table.Th><Table.Th>Change</Table.Th></Table.Tr></Table.Thead>
                 <Table.Tbody>
@@ -42,7 +43,7 @@ export function Tokens() {
                   ))}
                 </Table.Tbody>
               </Table>
-            </Table.ScrollContainer>
+            </Wide>
           )
         }
       </Loaded>

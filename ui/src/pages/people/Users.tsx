@@ -13,6 +13,7 @@ import { Card } from "../../parts/Card";
 import { Loaded } from "../../parts/Loaded";
 import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/When";
+import { Wide } from "../../parts/Wide";
 import { fromWords, GrantsInput, toWords } from "./GrantsInput";
 
 const ANEW = [["users"]];
@@ -23,12 +24,12 @@ export function Users() {
     <Card title="Users" aside={<Add />}>
       <Loaded query={query}>
         {(users) => (
-          <Table.ScrollContainer minWidth={620}>
+          <Wide minWidth={620}>
             <Table>
               <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>May</Table.Th><Table.Th>Password</Table.Th><Table.Th>Signed in last</Table.Th><Table.Th>Change</Table.Th></Table.Tr></Table.Thead>
               <Table.Tbody>{users.map((user) => <Line key={user.name} user={user} />)}</Table.Tbody>
             </Table>
-          </Table.ScrollContainer>
+          </Wide>
         )}
       </Loaded>
     </Card>

@@ -6,6 +6,7 @@ import { consumersOptions } from "../../api/queries";
 import { Card } from "../../parts/Card";
 import { Loaded } from "../../parts/Loaded";
 import { When } from "../../parts/When";
+import { Wide } from "../../parts/Wide";
 
 const SHOWN = 10;
 
@@ -18,7 +19,7 @@ export function Consumers({ source }: { source: string }) {
           consumers.length === 0 ? (
             <Text size="sm" c="dimmed">Nobody was seen. Its sessions are looked at every minute.</Text>
           ) : (
-            <Table.ScrollContainer minWidth={420}>
+            <Wide minWidth={420}>
               <Table>
                 <Table.Thead><Table.Tr><Table.Th>Application</Table.Th><Table.Th>From</Table.Th><Table.Th>Database</Table.Th><Table.Th>Last seen</Table.Th></Table.Tr></Table.Thead>
                 <Table.Tbody>
@@ -32,7 +33,7 @@ export function Consumers({ source }: { source: string }) {
                   ))}
                 </Table.Tbody>
               </Table>
-            </Table.ScrollContainer>
+            </Wide>
           )
         }
       </Loaded>
