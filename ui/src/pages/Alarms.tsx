@@ -56,7 +56,7 @@ function List({ alarms }: { alarms: Alarm[] }) {
 export function AlarmPage() {
   const { n = "" } = useParams<{ n: string }>();
   const query = useQuery({ queryKey: ["alarm", n], queryFn: () => ask(api.GET("/api/v1/alarms/{n}", { params: { path: { n } } })) });
-  return <Loaded query={query} lines={6}>{(alarm) => <One alarm={alarm} />}</Loaded>;
+  return <Loaded query={query} lines={6} heading={`Alarm ${n}`}>{(alarm) => <One alarm={alarm} />}</Loaded>;
 }
 
 function One({ alarm }: { alarm: AlarmDetail }) {

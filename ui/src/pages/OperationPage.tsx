@@ -32,7 +32,7 @@ export function OperationPage() {
 function Of({ id }: { id: string }) {
   const { query, live, stream } = useOperation(id);
   return (
-    <Loaded query={query} lines={10}>
+    <Loaded query={query} lines={10} heading={`Operation ${id}`}>
       {(operation) => {
         const progress = isOver(operation) ? operation.progress : (live.progress?.progress ?? operation.progress);
         return (

@@ -21,7 +21,7 @@ export function ReportPage() {
   const { id = "" } = useParams<{ id: string }>();
   const query = useQuery(reportOptions(id));
   return (
-    <Loaded query={query} lines={12} what="There is no report of this operation">
+    <Loaded query={query} lines={12} heading="Report" what="There is no report of this operation">
       {(report) => (
         <Page
           title={`Report: ${report.source} was restored`}

@@ -21,7 +21,7 @@ export function StackPage() {
   const stack = useQuery(stackOptions(name));
   const [search, setSearch] = useSearchParams();
   return (
-    <Loaded query={stack} lines={8}>
+    <Loaded query={stack} lines={8} heading={name}>
       {(stack) => {
         const source = search.get("source") ?? stack.sources[0];
         if (!source) return <Page title={name} docs="policies"><Empty title="This stack has no source" /></Page>;

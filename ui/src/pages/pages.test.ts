@@ -1,3 +1,5 @@
+// What pages decide before they draw anything.
+
 import { expect, test } from "vitest";
 import { may, rolesInWords } from "../api/may";
 import type { FleetRow, LogLine, Operation } from "../api/types";

@@ -1,28 +1,29 @@
 // A moment, in the reader's zone and in UTC, and how long ago it was.
 
-import { Text, Tooltip } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useNow } from "../live/clock";
-import { ago, exactly, shortWithZone, utc } from "../words/time";
+import { ago, exactly, shortInBothZones, shortWithZone, utc } from "../words/time";
 
 interface Props {
   at: string | Date | null | undefined;
   none?: string;
-  /** `ago` as text, with the moment in the tip; else the moment as text. */
+  /** How long ago; the moment; or the moment in both zones, and how long ago. All of it stands in the tip. */
   as?: "ago" | "short" | "both";
 }
 
 export function When({ at, none = "never", as = "ago" }: Props) {
   const now = useNow();
-  if (!at) return <Text span inherit c="dimmed">{none}</Text>;
+  if (!at) return <span className="dim">{none}</span>;
   const moment = new Date(at);
-  const text = as === "ago" ? ago(moment, now) : shortWithZone(moment, now);
+  const texts = {
+    ago: () => ago(moment, now),
+    short: () => shortWithZone(moment, now),
+    both: () => `${shortInBothZones(moment, now)} (${ago(moment, now)})`,
+  };
   return (
-    <Tooltip label={`${exactly(moment)} · ${utc(moment)}`} withArrow multiline>
-      <time dateTime={moment.toISOString()} className="when">
-        {text}
-        {as === "both" && ` (${ago(moment, now)})`}
-      </time>
-    </Tooltip>
+    <time dateTime={moment.toISOString()} className="when" title={`${exactly(moment)} · ${utc(moment)}`}>
+      {texts[as]()}
+    </time>
   );
 }
 

@@ -1,3 +1,5 @@
+// Scale, marks and keys of the band.
+
 import { expect, test } from "vitest";
 import type { Band } from "./band";
 import { press } from "./keys";

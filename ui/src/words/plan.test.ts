@@ -1,3 +1,5 @@
+// The plan as text. That it is the command line's very text is tried in the browser, against the command.
+
 import { expect, test } from "vitest";
 import type { RestorePlan } from "../api/types";
 import { asked, loss, planText, takes } from "./plan";

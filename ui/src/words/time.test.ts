@@ -1,5 +1,7 @@
+// How moments are told; the zones are said, so it does not matter where this runs.
+
 import { expect, test } from "vitest";
-import { ago, exactly, fromField, short, shortWithZone, toField, utc, zoneName } from "./time";
+import { ago, exactly, fromField, short, shortInBothZones, shortWithZone, toField, utc, zoneName } from "./time";
 
 const at = (text: string) => new Date(text);
 const NOW = at("2026-11-21T13:05:31Z");
@@ -23,6 +25,8 @@ test("the day is said only where there could be a doubt", () => {
   expect(short(at("2025-11-03T17:41:10Z"), NOW, "UTC")).toBe("3 Nov 2025 17:41:10");
   expect(short(at("2026-11-20T23:30:00Z"), NOW, BERLIN), "it is the 21st there already").toBe("00:30:00");
   expect(shortWithZone(at("2026-11-21T13:02:07Z"), NOW, BERLIN)).toBe("14:02:07 CET");
+  expect(shortInBothZones(at("2026-11-21T13:02:07Z"), NOW, BERLIN)).toBe("14:02:07 CET · 13:02:07 UTC");
+  expect(shortInBothZones(at("2026-11-21T13:02:07Z"), NOW, "UTC")).toBe("13:02:07 UTC");
 });
 
 test("what lies ahead by a wrong clock is now", () => {

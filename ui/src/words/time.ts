@@ -80,6 +80,12 @@ export function shortWithZone(at: Date, now: Date, zone?: Zone): string {
   return `${short(at, now, zone)} ${zoneName(at, zone)}`;
 }
 
+/** `14:02:07 CET · 13:02:07 UTC`; once where the reader's zone is UTC. */
+export function shortInBothZones(at: Date, now: Date, zone?: Zone): string {
+  const here = shortWithZone(at, now, zone);
+  return zoneName(at, zone) === "UTC" ? here : `${here} · ${shortWithZone(at, now, "UTC")}`;
+}
+
 /** The begin of its day, as though that day were in UTC: only for differences. */
 function dayOf(at: Date, zone: Zone): number {
   const options: Intl.DateTimeFormatOptions = { year: "numeric", month: "2-digit", day: "2-digit" };

@@ -55,6 +55,28 @@ test.each([["light", 1360], ["dark", 1360], ["light", 390]] as const)("no seriou
   await person.leaves();
 });
 
+const DIALOGUES: [string, string][] = [
+  ["/stacks/shop", "Back up now"], ["/stacks/shop", "Clone"], ["/stacks/shop", "Change"], ["/people", "Add a user"], ["/people", "Make a token"],
+  ["/vault", "Check the vault"],
+];
+
+test.each(["light", "dark"] as const)("no serious fault in dialogues, in %s", async (scheme) => {
+  const found: string[] = [];
+  const person = await Person.at(home!.house, "ada", "/", { scheme });
+  for (const [path, name] of DIALOGUES) {
+    await person.page.goto(path);
+    await person.page.getByRole("button", { name, exact: true }).click();
+    await person.page.getByRole("dialog").waitFor();
+    found.push(...(await faults(person, `${path}: ${name}`)));
+    // By keys alone it is left again, and what opened it has the focus.
+    await person.page.keyboard.press("Escape");
+    await person.page.getByRole("dialog").waitFor({ state: "hidden" });
+    await expect.poll(() => person.page.evaluate(() => document.activeElement?.textContent)).toBe(name);
+  }
+  expect(found).toEqual([]);
+  await person.leaves();
+});
+
 test("the timeline is worked with keys alone, and says what they do", async () => {
   const person = await Person.at(home!.house, "ada", "/stacks/shop");
   const band = person.page.getByRole("slider", { name: "Moment of shop" });
