@@ -1,6 +1,6 @@
 // Colours and sizes. Red is kept for "data may be lost", amber for "needs a person"; everything else is quiet.
 
-import { Anchor, createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { Anchor, createTheme, Modal, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "indigo",
@@ -13,7 +13,10 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   headings: { fontWeight: "650" },
-  components: { Anchor: Anchor.extend({ defaultProps: { underline: "always" } }) },
+  components: {
+    Anchor: Anchor.extend({ defaultProps: { underline: "always" } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
+  },
 });
 
 /** Both schemes have contrast AA: what Mantine dims is dimmed a little less. */
@@ -22,6 +25,9 @@ export const resolver: CSSVariablesResolver = () => ({
   light: {
     "--mantine-color-dimmed": "#56606b",
     "--mantine-color-anchor": "#364fc7",
+    "--mantine-color-yellow-light": "#fff3d6",
+    "--mantine-color-red-light": "#ffe3e4",
+    "--mantine-color-green-light": "#e3f6e8",
     "--state-well": "#1c7a3e",
     "--state-new": "#56606b",
     "--state-attention": "#8a5300",
@@ -39,6 +45,9 @@ export const resolver: CSSVariablesResolver = () => ({
   dark: {
     "--mantine-color-dimmed": "#a4adb8",
     "--mantine-color-anchor": "#a5b8ff",
+    "--mantine-color-yellow-light": "#3a2c10",
+    "--mantine-color-red-light": "#421b1f",
+    "--mantine-color-green-light": "#12301c",
     "--state-well": "#5ed08a",
     "--state-new": "#a4adb8",
     "--state-attention": "#ffc46b",
