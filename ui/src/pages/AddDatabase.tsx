@@ -68,7 +68,7 @@ function Address({ wanted, change, look, looking, locked }: AddressProps) {
     <Card title="Which database server">
       <form onSubmit={submit}>
         <Stack gap="sm">
-          <TextInput label="Connection string" description={<>As libpq takes it. A password belongs into a password file of the daemon&apos;s user, or behind a reference such as <Code>env:SHOP_URL</Code></>} placeholder="postgres:///shop?host=/run/postgresql" required disabled={locked} value={wanted.url} onChange={(event) => change({ url: event.currentTarget.value })} autoComplete="off" spellCheck={false} className="mono" />
+          <TextInput label="Connection string" description={<>As libpq takes it. A password belongs into a password file of the daemon&apos;s user, or behind a reference such as <Code>env:SHOP_URL</Code></>} placeholder="postgres:///shop?host=/run/postgresql" required disabled={locked} value={wanted.url} onChange={(event) => change({ url: event.currentTarget.value })} autoComplete="off" spellCheck={false} classNames={{ input: "mono" }} />
           <TextInput label="Name" description="What it is called here, and in the vault" placeholder="shop" required disabled={locked} value={wanted.name} onChange={(event) => change({ name: event.currentTarget.value })} w={280} autoComplete="off" />
           <Group><Button type="submit" loading={looking} disabled={locked || !wanted.url || !wanted.name}>Look at it</Button><Text size="sm" c="dimmed">Nothing is registered by that.</Text></Group>
         </Stack>

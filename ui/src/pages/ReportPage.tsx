@@ -102,13 +102,13 @@ function Report({ report }: { report: RunbookReport }) {
       <Lines title="To look at" lines={report.findings} />
       <Section title="Steps">
         <Table>
-          <Table.Thead><Table.Tr><Table.Th>Step</Table.Th><Table.Th>What was done</Table.Th><Table.Th>Began</Table.Th><Table.Th>Took</Table.Th><Table.Th>Attempts</Table.Th></Table.Tr></Table.Thead>
+          <Table.Thead><Table.Tr><Table.Th>Step</Table.Th><Table.Th>What was done</Table.Th><Table.Th>Began, UTC</Table.Th><Table.Th>Took</Table.Th><Table.Th>Attempts</Table.Th></Table.Tr></Table.Thead>
           <Table.Tbody>
             {report.steps.map((step) => (
               <Table.Tr key={step.name}>
                 <Table.Td>{step.name}</Table.Td>
                 <Table.Td>{step.what}</Table.Td>
-                <Table.Td>{utc(new Date(step.began)).slice(11)}</Table.Td>
+                <Table.Td>{utc(new Date(step.began)).slice(11, 19)}</Table.Td>
                 <Table.Td>{seconds((Date.parse(step.ended) - Date.parse(step.began)) / 1000)}{step.seconds_planned != null && ` (planned ${seconds(step.seconds_planned)})`}</Table.Td>
                 <Table.Td>{step.attempts}</Table.Td>
               </Table.Tr>

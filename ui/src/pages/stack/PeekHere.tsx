@@ -67,7 +67,7 @@ function Look({ instance }: { instance: Instance }) {
     <Stack>
       <Text size="sm" c="dimmed">Read only. It is taken away when you close this.</Text>
       <TextInput label="Database" value={database} onChange={(event) => setDatabase(event.currentTarget.value)} w={240} />
-      <Textarea label="SQL" autosize minRows={3} className="mono" value={sql} onChange={(event) => setSql(event.currentTarget.value)} data-autofocus />
+      <Textarea label="SQL" autosize minRows={3} classNames={{ input: "mono" }} value={sql} onChange={(event) => setSql(event.currentTarget.value)} data-autofocus />
       <Group><Act act={() => run.mutateAsync()}>Run</Act></Group>
       {run.data?.map((answer, at) => (
         <ScrollArea key={at}>

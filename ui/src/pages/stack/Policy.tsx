@@ -73,7 +73,7 @@ function Change({ stack }: { stack: StackView }) {
       <Modal opened={opened} onClose={close} title={`The file of ${stack.name}`} size="xl">
         <Stack>
           <Text size="sm" c="dimmed">As <Code>rekindle apply</Code> takes it. Secrets are references, never values.</Text>
-          <Textarea aria-label="File" autosize minRows={12} maxRows={28} value={text} onChange={(event) => edit(event.currentTarget.value)} className="mono" data-autofocus />
+          <Textarea aria-label="File" autosize minRows={12} maxRows={28} value={text} onChange={(event) => edit(event.currentTarget.value)} classNames={{ input: "mono" }} data-autofocus />
           {look.isError && <Problem error={look.error} />}
           {look.data && <Changes answer={look.data} />}
           <Group justify="flex-end" align="flex-start">
