@@ -64,7 +64,7 @@ function Share({ id }: { id: string }) {
   return (
     <>
       <Button leftSection={<IconShare size={18} aria-hidden />} onClick={open}>Share</Button>
-      <Modal opened={opened} onClose={close} title="A link for people without an account" centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title="A link for people without an account" centered>
         <Stack>
           <Text size="sm">Whoever has the link can read this report, and nothing else, until it expires. It cannot be taken back before.</Text>
           <Select label="It lasts" data={LENGTHS} value={length} allowDeselect={false} onChange={(value) => { setLength(value ?? String(DAY)); make.reset(); }} />

@@ -23,7 +23,7 @@ export function Sure<T>({ title, what, act, then, anew, why, label, children, ..
   return (
     <>
       <Button {...button} onClick={open}>{children}</Button>
-      <Modal opened={opened} onClose={close} title={title} centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={title} centered>
         <Stack>
           <div>{what}</div>
           {why && (

@@ -1,6 +1,6 @@
 // Colours and sizes. Red is kept for "data may be lost", amber for "needs a person"; everything else is quiet.
 
-import { Anchor, createTheme, Modal, type CSSVariablesResolver } from "@mantine/core";
+import { Anchor, createTheme, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "indigo",
@@ -15,7 +15,6 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
   components: {
     Anchor: Anchor.extend({ defaultProps: { underline: "always" } }),
-    Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
   },
 });
 

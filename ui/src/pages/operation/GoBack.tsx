@@ -53,7 +53,7 @@ function RollBack({ operation }: { operation: Operation }) {
   return (
     <>
       <Button variant="default" onClick={begin}>Roll back …</Button>
-      <Modal opened={opened} onClose={close} title="Bring back what was replaced" size="xl">
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title="Bring back what was replaced" size="xl">
         <Stack>
           {plan.isPending && <Waiting lines={6} />}
           {plan.isError && <Problem error={plan.error} />}

@@ -67,7 +67,7 @@ function Add() {
   return (
     <>
       <Button size="compact-sm" onClick={open}>Make a token</Button>
-      <Modal opened={opened} onClose={leave} title="Make a token" centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={leave} title="Make a token" centered>
         {made ? (
           <Alert color="green" variant="light" title="It is shown this once">
             <Stack gap="xs"><Code block className="mono">{made}</Code><Group><CopyButton value={made}>{({ copied, copy }) => <Button onClick={copy}>{copied ? "Copied" : "Copy"}</Button>}</CopyButton><Button variant="default" onClick={leave}>I have it</Button></Group></Stack>

@@ -64,7 +64,7 @@ function Add() {
   return (
     <>
       <Button size="compact-sm" onClick={open}>Add a user</Button>
-      <Modal opened={opened} onClose={close} title="Add a user" centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title="Add a user" centered>
         <Stack>
           <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
           <PasswordInput label="Password" description="At least 10 bytes; without one there are only tokens" value={password} onChange={(event) => setPassword(event.currentTarget.value)} autoComplete="new-password" />
@@ -86,7 +86,7 @@ function Roles({ user }: { user: User }) {
   return (
     <>
       <Button size="compact-sm" variant="default" onClick={open}>Roles</Button>
-      <Modal opened={opened} onClose={close} title={`What ${user.name} may`} centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={`What ${user.name} may`} centered>
         <Stack>
           <GrantsInput value={words} onChange={setWords} />
           <Group justify="flex-end" align="flex-start">
@@ -105,7 +105,7 @@ function SetPassword({ user }: { user: User }) {
   return (
     <>
       <Button size="compact-sm" variant="default" onClick={open}>Password</Button>
-      <Modal opened={opened} onClose={close} title={`A password for ${user.name}`} centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={`A password for ${user.name}`} centered>
         <Stack>
           <PasswordInput label="Password" description="All sessions of this user end" value={password} onChange={(event) => setPassword(event.currentTarget.value)} autoComplete="new-password" data-autofocus />
           <Group justify="flex-end" align="flex-start">

@@ -31,7 +31,7 @@ function BackUp({ source }: { source: string }) {
   return (
     <>
       <Button onClick={open}>Back up now</Button>
-      <Modal opened={opened} onClose={close} title={`Back up ${source}`} centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={`Back up ${source}`} centered>
         <Stack>
           <TextInput label="Name" description="How it is found again, such as before-release-41" value={label} onChange={(event) => setLabel(event.currentTarget.value)} data-autofocus />
           <Switch label="Store everything anew" description="Instead of only what changed" checked={full} onChange={(event) => setFull(event.currentTarget.checked)} />

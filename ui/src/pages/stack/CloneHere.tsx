@@ -24,7 +24,7 @@ export function CloneHere({ source, at, disabled }: { source: string; at: Date; 
   return (
     <>
       <Button variant="default" disabled={disabled} onClick={open}>Clone</Button>
-      <Modal opened={opened} onClose={close} title="Clone this moment" centered>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title="Clone this moment" centered>
         <Stack>
           <Text size="sm"><InBothZones at={at} /></Text>
           <Text size="sm">A server of its own is opened on the moment, usually within seconds. {source} is not touched.</Text>

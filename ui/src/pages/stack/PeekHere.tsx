@@ -30,7 +30,7 @@ export function PeekHere({ source, at, disabled }: { source: string; at: Date; d
   return (
     <>
       <Button variant="default" disabled={disabled} onClick={() => begin.mutate()}>Peek</Button>
-      <Modal opened={opened} onClose={close} title={`A look at ${source}`} size="xl">
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={`A look at ${source}`} size="xl">
         <Stack>
           <Text size="sm"><InBothZones at={at} /></Text>
           {begin.isError && <Problem error={begin.error} />}

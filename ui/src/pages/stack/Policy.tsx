@@ -70,7 +70,7 @@ function Change({ stack }: { stack: StackView }) {
   return (
     <>
       <Button size="compact-sm" variant="default" onClick={begin}>Change</Button>
-      <Modal opened={opened} onClose={close} title={`The file of ${stack.name}`} size="xl">
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title={`The file of ${stack.name}`} size="xl">
         <Stack>
           <Text size="sm" c="dimmed">As <Code>rekindle apply</Code> takes it. Secrets are references, never values.</Text>
           <Textarea aria-label="File" autosize minRows={12} maxRows={28} value={text} onChange={(event) => edit(event.currentTarget.value)} classNames={{ input: "mono" }} data-autofocus />
