@@ -1,7 +1,7 @@
 // A house to try the dashboard in: a private PostgreSQL, a vault, the real daemon over TLS, and people. Nothing in it is made up.
 
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -267,6 +267,7 @@ esac
       // It was stopped by the test.
     }
     this.unmount();
+    this.endThoseWhoServed();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -276,7 +277,18 @@ esac
     }
   }
 
-  /** What a restore on a mount left, and who serves it. */
+  /** A mount is served by a process of its own, which outlives the daemon. */
+  private endThoseWhoServed(): void {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+      try {
+        if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${this.folder}/`)) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+
+  /** What a restore on a mount left. */
   private unmount(): void {
     const ours = (line: string) => line.split(" ")[4]?.startsWith(this.folder);
     const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter(ours).map((line) => line.split(" ")[4]!);
