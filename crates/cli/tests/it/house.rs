@@ -172,6 +172,15 @@ impl House {
         }
     }
 
+    /// What a command that must succeed prints for people.
+    pub(crate) fn prints(&self, words: &[&str]) -> String {
+        let mut command = self.as_user(Command::new(&self.program));
+        command.arg("--config").arg(self.path("rekindle.toml")).args(words);
+        let done = command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Begins a command that runs beside.
     pub(crate) fn spawn(&self, words: &[&str]) -> Child {
         self.command(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

@@ -41,6 +41,7 @@ mod snapshot;
 mod swap;
 
 pub(crate) use account::{document, report};
+pub(super) use moment::Backups;
 pub(crate) use moment::{Restorer, known, request, resolved};
 pub(super) use swap::planned;
 

@@ -57,7 +57,6 @@ impl Part for AnnounceOff {
 pub(super) struct Hooks(When);
 
 impl Hooks {
-    pub(super) const MIGRATE: Hooks = Hooks(When::Migrate);
     pub(super) const SMOKE: Hooks = Hooks(When::Smoke);
     pub(super) const RE_SYNC: Hooks = Hooks(When::ReSync);
 }

@@ -135,7 +135,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         points.map(|endpoints| {
             undone(step("point", &format!("point {endpoints} to where it is now")), &format!("point {endpoints} back"))
         }),
-        migrate(swap, source, has(When::Migrate).then(|| hooks(When::Migrate))),
+        migrations::step(&swap.outside, source, None),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
@@ -161,15 +161,6 @@ fn beside(swap: &Swap) -> String {
         ),
         false => format!("restore {asked} into {staged}, and verify it; the old cluster serves on"),
     }
-}
-
-fn migrate(swap: &Swap, source: &str, hooks: Option<String>) -> Option<StepPlan> {
-    let expected: Vec<String> =
-        migrations::expected(swap, source).map(|one| format!("{} is at {}", one.database, one.expects)).collect();
-    let run = hooks.map(|hooks| format!("run {hooks}"));
-    let look = (!expected.is_empty()).then(|| format!("see that {}", expected.join(", ")));
-    let what: Vec<String> = run.into_iter().chain(look).collect();
-    (!what.is_empty()).then(|| by_hand("migrate", &what.join(", then ")))
 }
 
 pub(super) fn undone(step: StepPlan, how: &str) -> StepPlan {
