@@ -103,7 +103,9 @@ impl Clusters {
         let endpoint = |name: &str, rest: &str| format!("[[endpoint]]\nname = \"{name}\"\nof = \"shop\"\n{rest}");
         let row = |table: &str, filter: &str| {
             let url = self.tools.url("postgres");
-            format!("driver = \"sql\"\nconnection = {url:?}\ntable = \"{table}\"\ncolumn = \"host\"\nwhere = {filter}\n")
+            format!(
+                "driver = \"sql\"\nconnection = {url:?}\ntable = \"{table}\"\ncolumn = \"host\"\nwhere = {filter}\n"
+            )
         };
         let (settings, key, port) = (house.path("app.env"), house.path("tsig"), self.tool_port);
         let file = format!("driver = \"file\"\npath = {settings:?}\nformat = \"env\"\nkey = \"DB_HOST\"\n");
@@ -122,7 +124,10 @@ impl Clusters {
                 "[[service]]\nname = \"new-server\"\nserver_of = \"shop\"\ndirectory = {into:?}\n{}",
                 self.shop.command("new-server")
             ),
-            format!("[[service]]\nname = \"tenants\"\ndriver = \"docker\"\nnaming = \"{NAME}\"\nsocket = {:?}\n", self.engine.socket()),
+            format!(
+                "[[service]]\nname = \"tenants\"\ndriver = \"docker\"\nnaming = \"{NAME}\"\nsocket = {:?}\n",
+                self.engine.socket()
+            ),
             endpoint("dns", &dns),
             endpoint("api", &file),
             endpoint("admin", &http),
@@ -131,7 +136,10 @@ impl Clusters {
         ];
         self.shop.apply(&more.concat());
         // The other cluster is looked after as well, in a stack of its own.
-        let stack = format!("[stack]\nname = \"tools\"\n[[source]]\nname = \"tools\"\nurl = {:?}\n", self.tools.url("postgres"));
+        let stack = format!(
+            "[stack]\nname = \"tools\"\n[[source]]\nname = \"tools\"\nurl = {:?}\n",
+            self.tools.url("postgres")
+        );
         let path = self.shop.house.path("tools.toml");
         std::fs::write(&path, stack).unwrap();
         self.shop.house.ok(&["apply", text(&path)]);
@@ -141,7 +149,8 @@ impl Clusters {
     fn believed(&self) -> Vec<String> {
         let settings = std::fs::read_to_string(self.shop.house.path("app.env")).unwrap();
         let api = settings.lines().find_map(|line| line.strip_prefix("DB_HOST=")).unwrap_or_default().to_owned();
-        let tool = Command::new("curl").args(["-s", &format!("http://127.0.0.1:{}/", self.tool_port)]).output().unwrap();
+        let tool =
+            Command::new("curl").args(["-s", &format!("http://127.0.0.1:{}/", self.tool_port)]).output().unwrap();
         let tool: serde_json::Value = serde_json::from_slice(&tool.stdout).unwrap();
         let row = |sql: &str| self.tools.sql("postgres", sql).trim().to_owned();
         vec![
@@ -156,7 +165,11 @@ impl Clusters {
     fn all_believe(&self, place: &str, step: &str) {
         assert_eq!(self.believed(), [place; 5], "{step}");
         assert_eq!(self.bind.dig(&["db-us.clusters.test", "A"]).trim(), "10.0.0.9", "{step}");
-        assert_eq!(self.tools.sql("postgres", "SELECT host FROM clusters WHERE name = 'two'").trim(), "10.0.0.9", "{step}");
+        assert_eq!(
+            self.tools.sql("postgres", "SELECT host FROM clusters WHERE name = 'two'").trim(),
+            "10.0.0.9",
+            "{step}"
+        );
     }
 
     /// All twelve run; those that have nothing to do with it were not touched.
@@ -173,7 +186,9 @@ impl Clusters {
 
     fn words(&self, time: &str) -> Vec<String> {
         let into = text(&self.into);
-        ["restore", "shop", "--time", time, "--beside", "--into", into, "--host", PLACES[1], "--yes"].map(str::to_owned).to_vec()
+        ["restore", "shop", "--time", time, "--beside", "--into", into, "--host", PLACES[1], "--yes"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     fn is_restored(&mut self, step: &str) {
@@ -197,6 +212,7 @@ impl Scene for Clusters {
         "last-log",
         "cut-over",
         "point",
+        "connect",
         "migrate",
         "resume",
         "health",
@@ -275,11 +291,6 @@ fn a_cluster_moves_into_a_new_one_and_everybody_follows() {
     let consumers = || house.ok(&["consumers", "shop"]);
     let is_seen = || consumers().as_array().unwrap().iter().any(|one| one["application"] == "checkout");
     assert!(wait_until(2 * PATIENCE, is_seen), "{:#}", consumers());
-}
-
-#[test]
-fn killed_before_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clusters::new(), "dies-before");
 }
 
 #[test]

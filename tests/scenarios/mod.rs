@@ -2,5 +2,7 @@
 
 mod clusters;
 mod commerce;
+mod hub;
+mod platform;
 mod rounds;
 mod single_server;

@@ -205,6 +205,7 @@ impl Scene for Clinic {
         "announce",
         "quiesce",
         "exchange",
+        "connect",
         "migrate",
         "resume",
         "health",

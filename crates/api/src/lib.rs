@@ -24,8 +24,8 @@ pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };
 pub use operation::{
-    ApprovalView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress, OperationStatus, Progress,
-    StepStatus, StepView,
+    ApprovalView, BackView, FacetState, FacetView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress,
+    OperationStatus, Progress, RestoringView, StepStatus, StepView,
 };
 pub use people::{
     Grant, LoginAsk, MeView, NewToken, Password, PasswordAsk, Role, RolesAsk, SessionView, TokenAsk, TokenView,

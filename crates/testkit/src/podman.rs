@@ -121,7 +121,16 @@ impl Engine {
         }
         let programs: Vec<PathBuf> = files.iter().filter(|file| is_program(file)).cloned().collect();
         files.extend(libraries(&programs));
-        files.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/usr/share/zoneinfo/Etc/UTC", "/usr/share/zoneinfo/UTC"].map(PathBuf::from));
+        files.extend(
+            [
+                "/etc/passwd",
+                "/etc/group",
+                "/etc/nsswitch.conf",
+                "/usr/share/zoneinfo/Etc/UTC",
+                "/usr/share/zoneinfo/UTC",
+            ]
+            .map(PathBuf::from),
+        );
         files.sort();
         files.dedup();
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

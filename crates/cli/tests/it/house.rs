@@ -56,7 +56,7 @@ impl House {
         house
     }
 
-    fn on_s3(&mut self, s3: &testkit::s3::Server) {
+    pub(crate) fn on_s3(&mut self, s3: &testkit::s3::Server) {
         self.vault = format!("s3://{}/house", s3.bucket());
         let words = ["--s3-endpoint", &s3.endpoint(), "--s3-region", "us-east-1", "--s3-path-style", "--s3-allow-http"];
         self.init_words = words.iter().map(|word| (*word).to_owned()).collect();

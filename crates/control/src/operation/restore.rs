@@ -21,8 +21,10 @@ use crate::{consent, views};
 
 mod account;
 pub(crate) mod around;
+pub(crate) mod back;
 mod begins;
 mod beside;
+mod connect;
 mod consumers;
 mod cut_over;
 mod into;
@@ -59,6 +61,7 @@ pub(super) fn table() -> Table {
             ("last-log", Arc::new(snapshot::LastLog)),
             ("cut-over", Arc::new(cut_over::CutOver)),
             ("point", Arc::new(point::Point)),
+            ("connect", Arc::new(connect::Connect)),
             ("migrate", Arc::new(migrations::Migrate)),
             ("resume", Arc::new(quiesce::Resume)),
             ("health", Arc::new(around::Healthy)),

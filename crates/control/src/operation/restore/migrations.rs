@@ -5,10 +5,9 @@ use api::MigrationView;
 use async_trait::async_trait;
 use engine::postgres::migrations::{Migrations, of_cluster};
 use ops::StepPlan;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::around::run_all;
+use super::around::{Around, run_all};
 use super::preflight::Seen;
 use super::source_of;
 use super::swap::{by_hand, names};
@@ -27,10 +26,10 @@ pub(super) struct Migrate;
 impl Part for Migrate {
     async fn act(&self, at: &At) -> Result<Value> {
         run_all(at, When::Migrate).await?;
-        let (asked, source) = (at.input::<Asked>()?, at.daemon.source(source_of(at))?);
+        let (around, source) = (at.input::<Around>()?, at.daemon.source(source_of(at))?);
         at.watch.step("look");
-        let database = asked.ask.database.as_deref();
-        let expected = expected(&asked.outside, &source.row.name, database);
+        let database = around.database();
+        let expected = expected(&around.outside, &source.row.name, database);
         let found = match (of_cluster(&source.cluster.conninfo).await, expected.is_empty()) {
             (Ok(found), _) => of_it(&found, database),
             (Err(error), true) => {
@@ -47,18 +46,6 @@ impl Part for Migrate {
         }
         Ok(serde_json::json!({ "migrations": views(&found, &expected) }))
     }
-}
-
-/// What of an operation's input is of matter here: a whole cluster, or one database of it.
-#[derive(Debug, Deserialize)]
-struct Asked {
-    outside: Outside,
-    ask: Of,
-}
-
-#[derive(Debug, Deserialize)]
-struct Of {
-    database: Option<String>,
 }
 
 /// What the stack expects of a source, or of one database of it.

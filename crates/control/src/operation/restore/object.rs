@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::moment::resolved;
 use super::promise::{self, Promise, Promised};
 use super::swap::{by_hand, names, planned, undone};
-use super::{around, migrations, quiesce, snapshot};
+use super::{around, connect, migrations, quiesce, snapshot};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
@@ -61,6 +61,7 @@ pub(in crate::operation) fn parts() -> Vec<(&'static str, Arc<dyn Part>)> {
         ("announce", Arc::new(around::Announce)),
         ("quiesce", Arc::new(quiesce::QuiesceUsers)),
         ("exchange", Arc::new(exchange::Exchange)),
+        ("connect", Arc::new(connect::Connect)),
         ("migrate", Arc::new(migrations::Migrate)),
         ("resume", Arc::new(quiesce::Resume)),
         ("health", Arc::new(around::Healthy)),
@@ -100,6 +101,7 @@ fn steps(object: &Object, source: &str) -> Vec<StepPlan> {
             undone(step("quiesce", &what), &format!("start {users}"))
         }),
         Some(undone(step("exchange", &exchange), &format!("give {kept} its name back, and keep the new one aside"))),
+        Some(by_hand("connect", &format!("connect to {} as {source} is connected to today", object.ask.database))),
         migrations::step(outside, source, Some(&object.ask.database)),
         stops.then(|| undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!outside.health.is_empty()).then(|| {

@@ -135,6 +135,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         points.map(|endpoints| {
             undone(step("point", &format!("point {endpoints} to where it is now")), &format!("point {endpoints} back"))
         }),
+        Some(by_hand("connect", &format!("connect to it as {source} is connected to today"))),
         migrations::step(&swap.outside, source, None),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {

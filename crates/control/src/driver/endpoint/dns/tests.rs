@@ -7,7 +7,8 @@ use super::*;
 use crate::driver::endpoint::EndpointSpec;
 use crate::driver::endpoint::conformance::{World, holds};
 
-const ZONE: &str = "db A 10.0.0.1\ndb6 AAAA fd00::1\nalias CNAME db1.example.\nmany A 10.0.0.1\nmany A 10.0.0.2\nfixed A 10.0.0.1\n";
+const ZONE: &str =
+    "db A 10.0.0.1\ndb6 AAAA fd00::1\nalias CNAME db1.example.\nmany A 10.0.0.1\nmany A 10.0.0.2\nfixed A 10.0.0.1\n";
 /// One name may not be changed.
 const POLICY: &str = "deny planted-key name fixed.example.test. ANY;";
 
@@ -126,7 +127,8 @@ async fn a_change_counts_when_all_have_seen_it() {
     );
     let endpoint = spec(&text);
     let trouble = endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
-    let what = format!("127.0.0.1:{} still says \"10.0.0.1\", 3 s after \"10.0.0.1\" became \"10.0.0.2\"", second.port());
+    let what =
+        format!("127.0.0.1:{} still says \"10.0.0.1\", 3 s after \"10.0.0.1\" became \"10.0.0.2\"", second.port());
     assert_eq!((trouble.what, trouble.passes), (what, true));
     let follow = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(1));

@@ -10,9 +10,7 @@ use vault::format::sealed::Kind;
 use super::Object;
 use super::exchange::Exchanged;
 use crate::error::Result;
-use crate::operation::restore::account::{
-    approvals, document, migrations, name, objectives, proof, steps, unserved,
-};
+use crate::operation::restore::account::{approvals, document, migrations, name, objectives, proof, steps, unserved};
 use crate::operation::restore::source_of;
 use crate::operation::{At, Part};
 use crate::{kept, restored, stacks, views};
@@ -100,7 +98,8 @@ async fn account(at: &At) -> Result<ExtractReport> {
 /// What was counted on both sides, and when the backup was proven last.
 async fn evidence(at: &At, restored: &ExtractReport) -> Result<Vec<String>> {
     let rows: u64 = restored.tables.iter().map(|table| table.rows).sum();
-    let counted = format!("{} tables were counted at the moment and as restored: {rows} rows in both", restored.tables.len());
+    let counted =
+        format!("{} tables were counted at the moment and as restored: {rows} rows in both", restored.tables.len());
     let reached = format!("recovery ended at {}, which is where it was told to end", restored.reached);
     Ok(vec![proof(at, &restored.backup).await?, reached, counted])
 }
