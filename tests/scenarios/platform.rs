@@ -261,7 +261,7 @@ fn what_is_not_complete_or_not_in_the_plan_is_refused() {
     let before = platform.shop.sql("SELECT pg_relation_filenode('orders')");
     let clone = platform.begin("/sources/shop/clones", &json!({ "target": "latest", "name": "copy" }));
     platform.succeeds(&clone);
-    let asked = json!({ "sql": "DROP TABLE orders" });
+    let asked = json!({ "database": "postgres", "sql": "DROP TABLE orders" });
     let (status, answer) = platform.api("POST", "/instances/copy/sql", &asked);
     assert_eq!(status, 200, "{answer:#}");
     assert_eq!(platform.shop.sql("SELECT pg_relation_filenode('orders')"), before);
@@ -280,8 +280,9 @@ fn a_bucket_that_cannot_be_used_is_refused_when_it_is_configured() {
     let fixed = ["--key-file", text(&key), "--data-folder", text(&data)];
     let absent = [&["init", "--vault", "s3://absent/house"][..], &fixed, &house.s3_words()].concat();
     let (code, told) = house.run(&absent);
-    assert!(code != 0 && told["message"].as_str().is_some_and(|text| text.contains("absent")), "{code} {told:#}");
-    assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()) && !key.exists(), "{told:#}");
+    assert_eq!((code, told["code"].as_str()), (5, Some("RK-1030")), "{told:#}");
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("no such bucket")), "{told:#}");
+    assert!(!house.path("rekindle.toml").exists(), "nothing is configured");
 }
 
 #[test]
