@@ -85,6 +85,21 @@ impl Clusters {
             let fixed = ["run", "--detach", "--network", "none", "--name", &name, "--env", &host, IMAGE];
             self.engine.podman(&[&fixed[..], &["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]].concat());
         }
+        // One that nobody thought of: it knows the old address by heart.
+        let host = format!("DB_HOST={}", PLACES[0]);
+        self.engine.podman(&[
+            "run",
+            "--detach",
+            "--network",
+            "none",
+            "--name",
+            "stray",
+            "--env",
+            &host,
+            IMAGE,
+            "sleep",
+            "100000",
+        ]);
         self.tenants = self.processes();
     }
 
@@ -272,7 +287,12 @@ fn a_cluster_moves_into_a_new_one_and_everybody_follows() {
     let before = clusters.shop.sql(settings);
     let words = clusters.harm("");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let plan = clusters.shop.house.ok(&[&words[..], &["--dry-run"]].concat());
+    assert!(plan["findings"].to_string().contains("container stray names 127.0.0.1 in its environment"), "{plan:#}");
     let report = clusters.shop.house.ok(&words);
+    let said = clusters.shop.house.prints(&["ops", "logs", report["operation"].as_str().unwrap()]);
+    assert!(said.contains("container stray names 127.0.0.1: it still goes to the old place"), "{said}");
+    assert!(!said.contains("container tenant"), "{said}");
     clusters.is_restored("all of it");
     assert_eq!(clusters.shop.sql(settings), before, "configured as the old one");
     assert_eq!(report["pointed"].as_array().map(Vec::len), Some(5), "{report:#}");

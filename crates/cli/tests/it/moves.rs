@@ -115,6 +115,24 @@ fn those_who_use_it_are_pointed_to_the_new_place_and_back() {
     assert_ne!(shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), "0");
 }
 
+/// What is left behind is itself a mount still: it is fenced where it lies, and serves again when everybody goes back to it.
+#[test]
+fn a_mount_that_is_left_behind_serves_again() {
+    let moved = Move::new();
+    let (shop, port) = (&moved.shop, moved.port.to_string());
+    let (time, _) = shop.moment();
+    shop.spoil();
+    shop.house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes", "--limit", "1kB"]);
+    shop.sql("UPDATE orders SET what = 'of the first'");
+    let (time, _) = shop.moment();
+    shop.house.ok(&[moved.words(&time, &port), vec!["--yes", "--limit", "1kB"]].concat());
+    assert_eq!(shop.sql("SHOW data_directory"), moved.into.display().to_string());
+    shop.serves();
+    moved.go_back();
+    assert_eq!(shop.sql("SHOW data_directory"), shop.house.server.data_dir().display().to_string());
+    assert_eq!(shop.sql("SELECT count(*) > 0 FROM orders WHERE what = 'of the first'"), "t");
+}
+
 #[test]
 fn cancelled_from_the_cut_over_on_the_old_place_serves_again() {
     let mut moved = Move::new();

@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use testkit::postgres::wait_until;
 
-use crate::house::text;
+use crate::house::{PATIENCE, text};
 use crate::shop::{Shop, newest};
 
+mod mounted;
 mod told;
 
 #[test]
