@@ -2,7 +2,6 @@
 //! vault, the moment) when the old one is gone, its secrets are found by its name, and what it was restored from cannot be changed.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 use testkit::postgres::StopMode;
@@ -68,12 +67,8 @@ impl Hub {
         assert!(self.house.ok(&["export"]).as_array().unwrap().is_empty(), "the old stack is gone");
     }
 
-    fn place(&self) -> PathBuf {
-        self.house.path("hub2")
-    }
-
-    fn words(&self, more: &[&str]) -> Vec<String> {
-        let into = self.place().display().to_string();
+    fn words(&self, place: &str, more: &[&str]) -> Vec<String> {
+        let into = self.house.path(place).display().to_string();
         let words = ["restore", "shop", "--backup", "nightly", "--into", &into, "--yes"];
         words.iter().chain(more).map(|word| (*word).to_owned()).collect()
     }
@@ -98,7 +93,7 @@ fn a_new_stack_is_made_of_three_references_when_the_old_one_is_gone() {
     let mut hub = Hub::new();
     hub.writes(50);
     hub.loses_everything_but_the_vault();
-    let words = hub.words(&[]);
+    let words = hub.words("hub2", &[]);
     hub.house.ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let restored = hub.restored();
 
@@ -149,12 +144,10 @@ fn killed_at_every_step_it_comes_to_its_end() {
     let mut hub = Hub::new();
     for (step, how) in WAYS {
         for fault in ["dies-before", "dies-after"] {
-            let words = hub.words(how);
+            let words = hub.words(&format!("{step}-{fault}"), how);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             hub.house.killed_and_over(&format!("restore/{step}"), fault, &words);
-            let restored = hub.restored();
-            assert_eq!(hub.reads(&restored, KEY), "100", "{step} {fault}");
-            take_away(&hub, restored);
+            assert_eq!(hub.reads(&hub.restored(), KEY), "100", "{step} {fault}");
         }
     }
 }
@@ -163,19 +156,11 @@ fn killed_at_every_step_it_comes_to_its_end() {
 fn what_fails_leaves_the_old_stack_serving_and_nothing_behind() {
     let mut hub = Hub::new();
     for (step, how) in WAYS {
-        let words = hub.words(how);
+        let words = hub.words(step, how);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         hub.house.breaks_and_goes_back(&format!("restore/{step}"), &words);
-        assert!(!hub.place().exists(), "{step}");
+        assert!(!hub.house.path(step).exists(), "{step}");
         hub.writes(1);
         assert_eq!(hub.house.ok(&["clones"]), Value::Array(vec![]), "{step}");
     }
-}
-
-fn take_away(hub: &Hub, restored: Restored) {
-    if let Some(instance) = restored.report["instance"].as_str() {
-        hub.house.ok(&["clone", "rm", instance, "--yes"]);
-    }
-    drop(restored);
-    let _ = fs::remove_dir_all(hub.place());
 }

@@ -161,7 +161,8 @@ impl Scene for Platform {
         self.known = known;
         self.shop.spoil();
         self.spoilt = self.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");
-        ["restore", "shop", "--time", &time, "--swap", "--yes"].map(str::to_owned).to_vec()
+        // Copied; other jobs open it on a mount.
+        ["restore", "shop", "--time", &time, "--swap", "--copy", "--yes"].map(str::to_owned).to_vec()
     }
 
     fn has_gone_back(&mut self, step: &str) {

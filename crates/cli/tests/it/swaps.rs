@@ -114,14 +114,13 @@ const STEPS: [&str; 14] = [
     "report",
 ];
 
-/// Copied; that it is opened on a mount instead is tried with the job of the commerce platform.
 #[test]
 fn killed_after_every_step_it_comes_to_its_end() {
     let mut shop = Shop::new();
     for step in STEPS {
         let (time, known) = shop.moment();
         shop.spoil();
-        let words = ["restore", "shop", "--time", &time, "--swap", "--yes", "--copy"];
+        let words = ["restore", "shop", "--time", &time, "--swap", "--yes"];
         shop.killed_and_over(step, "dies-after", &words);
         shop.serves();
         shop.has(&known);

@@ -190,7 +190,7 @@ async fn what_lacks_a_pack_or_part_of_one_is_not_whole() {
     second.is_whole().await.unwrap();
     let theirs: Vec<_> = first.packs().iter().map(|pack| pack.id).collect();
     let own = second.packs().iter().find(|pack| !theirs.contains(&pack.id)).unwrap();
-    let path = |pack| folder.path().join(Name::Pack(pack).to_string());
+    let path = |pack| folder.path().join("vault").join(Name::Pack(pack).to_string());
     let whole = std::fs::read(path(own.id)).unwrap();
     std::fs::remove_file(path(own.id)).unwrap();
     let missing = second.is_whole().await.unwrap_err().to_string();
@@ -201,6 +201,7 @@ async fn what_lacks_a_pack_or_part_of_one_is_not_whole() {
     assert!(short.to_string().contains(&format!("and should have {}", whole.len())), "{short}");
     assert_eq!(short.kind(), vault::Kind::Damaged);
     std::fs::write(path(own.id), &whole).unwrap();
-    std::fs::remove_file(path(theirs[0])).unwrap();
+    let shared = second.packs().iter().find(|pack| theirs.contains(&pack.id)).unwrap();
+    std::fs::remove_file(path(shared.id)).unwrap();
     second.is_whole().await.unwrap_err();
 }

@@ -48,6 +48,9 @@ pub(super) struct Swap {
     /// The newest timeline on the way to which the moment lies.
     #[serde(default)]
     pub(super) lived_on: Option<u32>,
+    /// The instance that comes back, where it is a mount still.
+    #[serde(default)]
+    pub(super) comes_back: Option<String>,
 }
 
 impl Swap {
@@ -75,7 +78,7 @@ impl Swap {
 impl Swap {
     /// What looks after the successor as long as it is a mount.
     pub(super) fn instance(&self) -> String {
-        format!("restore-{}", self.places.word)
+        self.comes_back.clone().unwrap_or_else(|| format!("restore-{}", self.places.word))
     }
 }
 
@@ -246,6 +249,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         no_snapshot,
         gaps: daemon.catalog.gaps(name).await?.len(),
         lived_on: Some(resolved.lineage.timeline()),
+        comes_back: None,
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
     pace::fill(daemon, name, swap.ask.open, &mut swap.plan).await?;
