@@ -94,6 +94,11 @@ pub struct RowsView {
 pub struct ExtractReport {
     pub source: String,
     pub asked: String,
+    /// The backup that it was taken from.
+    #[serde(default)]
+    pub backup: String,
+    #[serde(default)]
+    pub backup_ended: Option<Timestamp>,
     pub reached: String,
     pub reached_commit: Option<Timestamp>,
     pub what: String,

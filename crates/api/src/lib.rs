@@ -29,8 +29,8 @@ pub use instance::{
 };
 pub use moment::{ExpiryDecision, ExpiryView, MomentView, ReachedView, VolumeView};
 pub use operation::{
-    ApprovalView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress, OperationStatus, Progress,
-    StepStatus, StepView,
+    ApprovalView, BackView, FacetState, FacetView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress,
+    OperationStatus, Progress, RestoringView, StepStatus, StepView,
 };
 pub use people::{
     Grant, LoginAsk, MeView, NewToken, Password, PasswordAsk, Role, RolesAsk, SessionView, TokenAsk, TokenView,

@@ -102,6 +102,47 @@ pub struct StepView {
     pub seconds_planned: Option<f64>,
 }
 
+/// What of a restore is back. None of the three follows from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackView {
+    /// The data of the moment is where it was asked to be.
+    pub data: FacetView,
+    /// One gets in with the credentials that are used today, and may write.
+    pub connectivity: FacetView,
+    /// The stack's health checks and smoke tests are well.
+    pub behaviour: FacetView,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FacetView {
+    pub state: FacetState,
+    /// Which looks at it; none where nothing does.
+    pub step: Option<String>,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+}
+
+/// The better comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FacetState {
+    /// Nothing looks at it.
+    NotChecked,
+    Well,
+    Waiting,
+    Checking,
+    Failed,
+    TakenBack,
+}
+
+/// A restore that is under way in the place of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestoringView {
+    pub operation: String,
+    pub status: OperationStatus,
+    pub step: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ApprovalView {
     pub by: String,
@@ -122,6 +163,9 @@ pub struct Operation {
     pub asked_by: String,
     pub why: String,
     pub steps: Vec<StepView>,
+    /// Of a restore: what is back, and whether it works.
+    #[serde(default)]
+    pub back: Option<BackView>,
     /// Whether trying the last failure again may help.
     pub retryable: bool,
     /// When it is tried again by itself, or begins.

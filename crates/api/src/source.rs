@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::RestoringView;
+
 /// `POST /api/v1/sources`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtectAsk {
@@ -90,6 +92,9 @@ pub struct SourceView {
     pub conditions: Vec<ConditionView>,
     pub backups: usize,
     pub newest_backup: Option<BackupView>,
+    /// A restore takes its place just now.
+    #[serde(default)]
+    pub restoring: Option<RestoringView>,
     /// What cannot be looked at, and why.
     #[serde(default)]
     pub not_watched: Vec<String>,

@@ -480,6 +480,11 @@ pub(crate) async fn opened_as(daemon: &Daemon, name: &str) -> Result<Opened> {
     ready(&here(daemon, name).await?)
 }
 
+/// How many times a page of it could not be read from the vault.
+pub(crate) async fn failures(daemon: &Daemon, name: &str) -> Result<u64> {
+    Ok(opened_as(daemon, name).await?.status().map_or(0, |status| status.failures))
+}
+
 /// Whether what was to be opened is.
 pub(crate) async fn is_open(daemon: &Daemon, name: &str) -> Result<bool> {
     let row = daemon.catalog.instance(name).await?;

@@ -134,6 +134,8 @@ async fn begin(daemon: &Daemon, wanted: &Wanted) -> Result<()> {
     };
     match begun {
         Ok(operation) => tracing::debug!(operation = operation.id, timer = wanted.timer, "begun by the timetable"),
+        // One of another rule, or somebody's: it does not serve this slot, which is asked for again when it is over.
+        Err(Error::Busy { id, .. }) if is_of_another(daemon, &id, wanted).await? => return Ok(()),
         // One of them still runs: this slot is served by it.
         Err(Error::Busy { id, .. }) => {
             tracing::warn!(timer = wanted.timer, operation = id, "left out: the last one still runs");
@@ -141,6 +143,11 @@ async fn begin(daemon: &Daemon, wanted: &Wanted) -> Result<()> {
         Err(error) => return Err(error),
     }
     daemon.catalog.set_timer(&wanted.timer, wanted.slot).await
+}
+
+async fn is_of_another(daemon: &Daemon, id: &str, wanted: &Wanted) -> Result<bool> {
+    let Work::Backup { rule, .. } = &wanted.work else { return Ok(false) };
+    Ok(operation::backup::rule_of(daemon, id).await?.as_ref() != Some(rule))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! From what the crates below know to what goes over the wire, by hand.
 
-use api::{BackupView, GapView, LogView, RestoreAsk, RestorePlan, SourceView, Status, TimelineView, WindowView};
+use api::{
+    BackupView, GapView, LogView, Operation, RestoreAsk, RestorePlan, SourceView, Status, TimelineView, WindowView,
+};
 use engine::postgres::Lsn;
 use engine::postgres::lineage::timeline_at;
 use engine::postgres::receive::{LogState, Phase};
@@ -15,6 +17,7 @@ use vault::names::SourceName;
 use crate::alarms;
 use crate::daemon::Daemon;
 use crate::error::Result;
+use crate::operation::restore::back;
 use crate::source::Source;
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
@@ -73,7 +76,7 @@ fn log(state: &LogState) -> LogView {
 }
 
 /// Where the vault does not answer, what was seen of its backups last.
-pub(crate) async fn source(daemon: &Daemon, source: &Source) -> Result<SourceView> {
+pub(crate) async fn source(daemon: &Daemon, source: &Source, unfinished: &[Operation]) -> Result<SourceView> {
     let listed = alarms::backups(daemon, source).await;
     let state = source.receiver.state();
     let (count, newest) = match &listed {
@@ -89,14 +92,16 @@ pub(crate) async fn source(daemon: &Daemon, source: &Source) -> Result<SourceVie
         conditions: alarms::of_source(daemon, source, &state, listed.as_deref()).await?,
         backups: count,
         newest_backup: newest,
+        restoring: back::restoring(unfinished, &source.row.name),
         not_watched: alarms::not_watched(daemon, &source.row.name),
     })
 }
 
 pub(crate) async fn status(daemon: &Daemon) -> Result<Status> {
+    let operations = crate::operation::unfinished(daemon).await?;
     let mut sources = Vec::new();
     for at_work in daemon.sources() {
-        sources.push(source(daemon, &at_work).await?);
+        sources.push(source(daemon, &at_work, &operations).await?);
     }
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,7 +109,7 @@ pub(crate) async fn status(daemon: &Daemon) -> Result<Status> {
         vault: daemon.vault.store().location().to_owned(),
         sources,
         instances: crate::instances::all(daemon).await?,
-        operations: crate::operation::unfinished(daemon).await?,
+        operations,
         alarms: alarms::about_no_source(daemon),
     })
 }

@@ -11,6 +11,7 @@ pub const CODES: &[Code] = &[
     code("RK-5003", Kind::Refused, "the local file system cannot hold a mount's files"),
     code("RK-5004", Kind::Refused, "another process serves this mount"),
     code("RK-5005", Kind::Unavailable, "the process of a mount did not do what it was asked"),
+    code("RK-5006", Kind::Damaged, "what a mount reads is damaged in the vault"),
 ];
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +35,8 @@ pub enum Error {
     Served { home: String },
     #[error("the mount of {home}: {what}")]
     Process { home: String, what: String },
+    #[error("the mount of {home} cannot read its backup: {what}")]
+    Damaged { home: String, what: String },
 }
 
 impl Error {
@@ -45,6 +48,7 @@ impl Error {
             Error::Unsuitable { .. } => "RK-5003",
             Error::Served { .. } => "RK-5004",
             Error::Process { .. } => "RK-5005",
+            Error::Damaged { .. } => "RK-5006",
         }
     }
 
@@ -69,6 +73,9 @@ impl Error {
             Error::Unsuitable { .. } => "choose a folder on ext4, xfs or btrfs".into(),
             Error::Served { .. } => "it is in use; nothing was changed".into(),
             Error::Process { home, .. } => format!("its own words are in {home}/log"),
+            Error::Damaged { .. } => {
+                "`rekindle check --read-data` says what it affects; an earlier backup may do".into()
+            }
         })
     }
 

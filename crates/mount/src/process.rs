@@ -25,8 +25,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use vault::Vault;
+
 use vault::backup::read::BackupReader;
+use vault::{Kind, Vault};
 
 use crate::error::{Error, Result};
 use crate::fs::{Fs, Way};
@@ -152,8 +153,11 @@ impl Process {
                 return Ok(());
             }
             let ended = child.try_wait().map_err(|e| Error::file("wait for", program, e))?;
-            if ended.is_some() {
-                return Err(self.failed());
+            if let Some(status) = ended {
+                return Err(match (status.code() == Some(Kind::Damaged.exit_code().into()), self.failed()) {
+                    (true, Error::Process { home, what }) => Error::Damaged { home, what },
+                    (_, failed) => failed,
+                });
             }
             if !go_on() {
                 let _ = child.kill();

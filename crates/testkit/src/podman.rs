@@ -4,6 +4,7 @@
 //! It needs `runc`, and limits that it does not have to raise: a test machine is often a container itself.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +17,10 @@ use crate::postgres::wait_until;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// A static program that is a shell, `sleep` and most else.
 const BUSYBOX: &str = "/bin/busybox";
+
+/// What a script in a container may use of it.
+const TOOLS: [&str; 14] =
+    ["sh", "sleep", "httpd", "cat", "echo", "grep", "head", "kill", "mkdir", "rm", "sed", "test", "touch", "wget"];
 
 const SETTINGS: &str = r#"[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -71,6 +76,16 @@ impl Engine {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
+    /// What a container said so far, and how it stands.
+    pub fn logs(&self, container: &str) -> String {
+        let said = |words: &[&str]| {
+            let output = command(self.folder.path()).args(words).output().expect("podman can be run");
+            let streams = [output.stdout, output.stderr];
+            streams.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+        };
+        said(&["logs", container]) + &said(&["ps", "--all"])
+    }
+
     /// Builds an image `FROM scratch`. `files` are put into its root, each as the name given: `("app/run.sh", path)`; `lines` are more
     /// lines of its Containerfile.
     pub fn build(&self, image: &str, files: &[(&str, &Path)], lines: &[&str]) {
@@ -96,9 +111,81 @@ impl Engine {
         self.build(image, &files, &["ENV PATH=/bin"]);
     }
 
+    /// An image of PostgreSQL as it is on this machine, with busybox for a shell and a small web server. The files of Debian are taken
+    /// where they lie, so that the same words start a server inside and outside.
+    pub fn build_postgres(&self, image: &str, bin_dir: &Path) {
+        let mut files = Vec::new();
+        let home = bin_dir.parent().expect("programs lie in a folder");
+        for folder in [bin_dir.to_owned(), home.join("lib"), share(bin_dir)] {
+            files_below(&folder, &mut files);
+        }
+        let programs: Vec<PathBuf> = files.iter().filter(|file| is_program(file)).cloned().collect();
+        files.extend(libraries(&programs));
+        files.extend(
+            [
+                "/etc/passwd",
+                "/etc/group",
+                "/etc/nsswitch.conf",
+                "/usr/share/zoneinfo/Etc/UTC",
+                "/usr/share/zoneinfo/UTC",
+            ]
+            .map(PathBuf::from),
+        );
+        files.sort();
+        files.dedup();
+        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let mut put: Vec<(&str, &Path)> =
+            names.iter().map(|name| name.trim_start_matches('/')).zip(files.iter().map(PathBuf::as_path)).collect();
+        let tools: Vec<String> = TOOLS.iter().map(|tool| format!("bin/{tool}")).collect();
+        put.extend(tools.iter().map(|tool| (tool.as_str(), Path::new(BUSYBOX))));
+        self.build(image, &put, &["ENV PATH=/bin"]);
+    }
+
+    /// The words that run `podman` on this engine, for a shell.
+    pub fn shell_words(&self) -> String {
+        let command = command(self.folder.path());
+        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+        let words = words.collect::<Vec<_>>().join(" ");
+        let folder = self.folder.path().display();
+        format!("env CONTAINERS_CONF={folder}/containers.conf TMPDIR={folder} podman {words}")
+    }
+
     fn ended(&mut self) -> bool {
         !matches!(self.service.try_wait(), Ok(None))
     }
+}
+
+/// Where `pg_config` says that the shared files are, which Debian keeps elsewhere.
+fn share(bin_dir: &Path) -> PathBuf {
+    let home = bin_dir.parent().expect("programs lie in a folder");
+    let debian = Path::new("/usr/share/postgresql").join(home.file_name().unwrap_or_default());
+    if debian.exists() { debian } else { home.join("share") }
+}
+
+/// What just-in-time compilers need is left out: it is larger than the rest.
+fn files_below(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        match path.is_dir() {
+            true if name != "bitcode" => files_below(&path, into),
+            false if name != "llvmjit.so" => into.push(path),
+            _ => {}
+        }
+    }
+}
+
+fn is_program(file: &Path) -> bool {
+    let mut head = [0; 4];
+    fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == *b"\x7fELF"
+}
+
+/// What the loader takes with them, each where it is looked for.
+fn libraries(programs: &[PathBuf]) -> Vec<PathBuf> {
+    let output = Command::new("ldd").args(programs).output().expect("ldd can be run");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let paths = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
+    paths.filter(|path| !path.ends_with(':')).map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 
 fn command(folder: &Path) -> Command {

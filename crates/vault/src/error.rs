@@ -202,7 +202,10 @@ impl Error {
             Error::Damaged { .. } | Error::Malformed { .. } => {
                 "run `rekindle check --read-data` to see what else is affected".into()
             }
-            Error::Store { permanent: true, .. } => "check the credentials and permissions of the store".into(),
+            Error::Store { permanent: true, source, .. } => match source.to_string().contains("<Code>NoSuchBucket<") {
+                true => "there is no such bucket at that endpoint: make it, or name another".into(),
+                false => "check the credentials and permissions of the store".into(),
+            },
             Error::Store { .. } => "try again when the store answers".into(),
             Error::StoreFull { .. } => "free or add space; what was committed before is whole".into(),
             Error::Cancelled => "nothing was committed; run it again when you like".into(),

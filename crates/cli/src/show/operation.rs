@@ -1,6 +1,6 @@
 //! Operations: one line each, or one with its steps and what can be done now.
 
-use api::{LogLine, Operation, OperationStatus, StepStatus, StepView};
+use api::{FacetState, FacetView, LogLine, Operation, OperationStatus, StepStatus, StepView};
 
 use super::{View, restore, units};
 
@@ -59,7 +59,26 @@ pub fn one(operation: &Operation, view: &View) -> String {
         error.hint.iter().for_each(|hint| row("hint", hint.clone()));
     }
     row("next", next(operation, view));
+    if let Some(back) = &operation.back {
+        row("data", facet("back", &back.data, view));
+        row("connection", facet("works", &back.connectivity, view));
+        row("behaviour", facet("as it should be", &back.behaviour, view));
+    }
     text
+}
+
+/// Each of the three on its own: none follows from another.
+fn facet(well: &str, facet: &FacetView, view: &View) -> String {
+    let since = facet.since.map_or(String::new(), |since| format!(" since {}", view.short_with_zone(since)));
+    let step = facet.step.as_deref().unwrap_or_default();
+    match facet.state {
+        FacetState::Well => format!("✓ {well}{since} (step {step})"),
+        FacetState::NotChecked => "nothing looks at it".to_owned(),
+        FacetState::Waiting => format!("not yet: step {step}"),
+        FacetState::Checking => format!("being looked at{since} (step {step})"),
+        FacetState::Failed => format!("✗ step {step} failed"),
+        FacetState::TakenBack => format!("taken back{since} (step {step})"),
+    }
 }
 
 /// What happens by itself, or what a person can do.

@@ -55,7 +55,12 @@ pub fn one(source: &SourceView, view: &View) -> String {
 
 fn line(source: &SourceView, width: usize, view: &View) -> String {
     let log = &source.log;
-    let mut parts = vec![log.phase.clone()];
+    let mut parts = match &source.restoring {
+        Some(one) => {
+            vec![format!("RESTORING, step {} (rekindle ops show {})", one.step, one.operation), log.phase.clone()]
+        }
+        None => vec![log.phase.clone()],
+    };
     parts.push(match log.complete_at {
         Some(at) => format!("any moment up to {} can be restored ({})", view.short_with_zone(at), view.ago(at)),
         None => "no moment is known to be complete yet".to_owned(),

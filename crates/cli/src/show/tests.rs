@@ -144,6 +144,7 @@ fn a_source(name: &str) -> SourceView {
         conditions: Vec::new(),
         backups: 12,
         newest_backup: Some(a_backup(Some("nightly"), "21T14:01:31")),
+        restoring: None,
         not_watched: Vec::new(),
     }
 }
@@ -250,6 +251,7 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         progress,
         asked_by: "ada".into(),
         why: String::new(),
+        back: None,
         steps: vec![],
         retryable: false,
         next_try: None,

@@ -17,6 +17,7 @@ fn over(status: OperationStatus, error: Option<ErrorBody>) -> Operation {
         progress,
         asked_by: "ada".into(),
         why: String::new(),
+        back: None,
         steps: vec![],
         retryable: false,
         next_try: None,

@@ -5,10 +5,9 @@
 use serde_json::{Value, json};
 use testkit::postgres::wait_until;
 
+use crate::approver::{Approver, PASSWORD};
 use crate::house::{PATIENCE, text};
 use crate::shop::{Shop, newest};
-
-const PASSWORD: &str = "correct horse battery";
 
 /// Applies the stack's file with more at its end.
 fn apply_with(shop: &Shop, more: &str) {
@@ -19,28 +18,6 @@ fn apply_with(shop: &Shop, more: &str) {
     }
     std::fs::write(&path, format!("{}{more}", std::fs::read_to_string(first).unwrap())).unwrap();
     shop.house.ok(&["apply", text(&path)]);
-}
-
-/// A user who may approve, by a token.
-struct Approver<'a> {
-    shop: &'a Shop,
-    token: String,
-}
-
-impl<'a> Approver<'a> {
-    fn new(shop: &'a Shop, name: &str) -> Approver<'a> {
-        let words = ["users", "add", name, "--role", "approver"];
-        shop.house.typed(&words, &format!("{PASSWORD}\n"));
-        let words = ["tokens", "add", "test", "--user", name, "--role", "approver"];
-        let made = shop.house.typed(&words, &format!("{PASSWORD}\n"));
-        Approver { shop, token: made["token"].as_str().unwrap().to_owned() }
-    }
-
-    fn says(&self, id: &str, word: &str, why: &str) -> String {
-        let (path, header) =
-            (format!("/api/v1/operations/{id}/{word}"), format!("Authorization: Bearer {}\r\n", self.token));
-        self.shop.house.ask_with("POST", &path, &header, &json!({ "why": why }).to_string())
-    }
 }
 
 fn show(shop: &Shop, id: &str) -> Value {
@@ -65,7 +42,7 @@ const ONE_MUST_AGREE: &str = "[policy.approvals]\nrestore = 1\n";
 #[test]
 fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
     let shop = Shop::new();
-    let (lead, second) = (Approver::new(&shop, "lead"), Approver::new(&shop, "second"));
+    let (lead, second) = (Approver::new(&shop.house, "lead"), Approver::new(&shop.house, "second"));
     apply_with(&shop, ONE_MUST_AGREE);
     let (time, known) = shop.moment();
     shop.spoil();
@@ -79,7 +56,7 @@ fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
 
     // Before anybody agrees, the stack is another.
     apply_with(&shop, &format!("{}{ONE_MUST_AGREE}", hook(&shop, "late", "smoke")));
-    assert!(lead.says(&id, "approve", "seen").starts_with("HTTP/1.1 200"));
+    assert!(lead.says(&shop.house, &id, "approve", "seen").starts_with("HTTP/1.1 200"));
     let changed = || show(&shop, &id)["error"]["code"] == "RK-3055";
     assert!(wait_until(PATIENCE, changed), "{:#}\n{}", show(&shop, &id), shop.house.log());
     let waits = show(&shop, &id);
@@ -89,7 +66,7 @@ fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
     let plan = shop.house.ok(&["ops", "plan", &id]);
     assert!(plan["steps"].as_array().unwrap().iter().any(|step| step["name"] == "smoke"), "{plan:#}");
 
-    assert!(second.says(&id, "approve", "seen with the hook").starts_with("HTTP/1.1 200"));
+    assert!(second.says(&shop.house, &id, "approve", "seen with the hook").starts_with("HTTP/1.1 200"));
     becomes(&shop, &id, "succeeded");
     assert!(shop.said().contains(&"late".to_owned()), "{:?}", shop.said());
     shop.has(&known);
@@ -102,7 +79,7 @@ fn what_was_approved_and_is_not_so_any_more_is_approved_anew() {
 #[test]
 fn what_is_refused_is_over_and_says_why() {
     let shop = Shop::new();
-    let lead = Approver::new(&shop, "lead");
+    let lead = Approver::new(&shop.house, "lead");
     apply_with(&shop, ONE_MUST_AGREE);
     let (time, _) = shop.moment();
     shop.spoil();
@@ -114,7 +91,7 @@ fn what_is_refused_is_over_and_says_why() {
     shop.house.ok(&said);
     let refused = becomes(&shop, &id, "cancelled")["refused"].clone();
     assert_eq!((&refused["by"], &refused["why"]), (&json!("lead"), &json!("not on a Friday")));
-    assert!(lead.says(&id, "approve", "after all").contains("RK-3042"));
+    assert!(lead.says(&shop.house, &id, "approve", "after all").contains("RK-3042"));
     assert!(shop.said().is_empty());
 }
 

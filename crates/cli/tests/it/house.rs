@@ -56,7 +56,7 @@ impl House {
         house
     }
 
-    fn on_s3(&mut self, s3: &testkit::s3::Server) {
+    pub(crate) fn on_s3(&mut self, s3: &testkit::s3::Server) {
         self.vault = format!("s3://{}/house", s3.bucket());
         let words = ["--s3-endpoint", &s3.endpoint(), "--s3-region", "us-east-1", "--s3-path-style", "--s3-allow-http"];
         self.init_words = words.iter().map(|word| (*word).to_owned()).collect();
@@ -170,6 +170,15 @@ impl House {
             Value::Null => (code, error.unwrap_or(Value::Null)),
             value => (code, value),
         }
+    }
+
+    /// What a command that must succeed prints for people.
+    pub(crate) fn prints(&self, words: &[&str]) -> String {
+        let mut command = self.as_user(Command::new(&self.program));
+        command.arg("--config").arg(self.path("rekindle.toml")).args(words);
+        let done = command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// Begins a command that runs beside.

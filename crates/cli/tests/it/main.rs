@@ -1,14 +1,15 @@
 //! End to end: the real binary, real servers, real stores. In one binary.
 
 mod alarms;
+mod approver;
 mod consent;
 mod crashes;
 mod doctor;
 mod doors;
 mod drills;
+mod faults;
 mod gaps;
 mod house;
-
 mod interrupted;
 mod kept;
 mod laws;
@@ -22,6 +23,8 @@ mod people;
 mod receivers;
 mod recover;
 mod rounds;
+#[path = "../../../../tests/scenarios/mod.rs"]
+mod scenarios;
 mod shapes;
 mod shared;
 mod shop;

@@ -8,7 +8,7 @@ use testkit::postgres::wait_until;
 use crate::house::PATIENCE;
 use crate::shop::{Shop, newest};
 
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     "preflight",
     "snapshot",
     "beside",
@@ -17,6 +17,7 @@ const STEPS: [&str; 15] = [
     "last-log",
     "cut-over",
     "point",
+    "connect",
     "migrate",
     "resume",
     "health",
@@ -114,44 +115,35 @@ fn those_who_use_it_are_pointed_to_the_new_place_and_back() {
     assert_ne!(shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), "0");
 }
 
-fn killed(steps: &[&str], fault: &str) {
-    let mut moved = Move::new();
-    let port = moved.port.to_string();
-    for step in steps {
-        let (time, known) = moved.shop.moment();
-        moved.shop.spoil();
-        let words = [moved.words(&time, &port), vec!["--yes"]].concat();
-        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        moved.shop.killed_and_over(step, fault, &words.iter().map(String::as_str).collect::<Vec<_>>());
-        moved.shop.serves();
-        moved.shop.has(&known);
-        assert_eq!(moved.shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step} {fault}");
-        moved.go_back();
-        // What came back with it is not to be taken for what the next restore leaves.
-        moved.shop.sql("DELETE FROM orders WHERE what <> 'app'");
-    }
-}
-
+/// What is left behind is itself a mount still: it is fenced where it lies, and serves again when everybody goes back to it.
 #[test]
-fn killed_after_each_of_the_first_steps_it_comes_to_its_end() {
-    killed(&STEPS[..7], "dies-after");
-}
-
-#[test]
-fn killed_after_each_of_the_last_steps_it_comes_to_its_end() {
-    killed(&STEPS[7..], "dies-after");
-}
-
-#[test]
-fn killed_before_each_step_from_the_cut_over_on_it_comes_to_its_end() {
-    killed(&STEPS[6..], "dies-before");
+fn a_mount_that_is_left_behind_serves_again() {
+    let moved = Move::new();
+    let (shop, port) = (&moved.shop, moved.port.to_string());
+    let (time, _) = shop.moment();
+    shop.spoil();
+    shop.house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes", "--limit", "1kB"]);
+    shop.sql("CREATE TABLE of_the_first ()");
+    let (time, _) = shop.moment();
+    shop.spoil();
+    // A backup reads all of it, and what was read is present.
+    let no_snapshot = ["--no-snapshot", "restore shop without a snapshot"];
+    let more = ["--yes", "--limit", "1kB"];
+    shop.house.ok(&[&moved.words(&time, &port)[..], &more, &no_snapshot].concat());
+    assert_eq!(shop.sql("SHOW data_directory"), moved.into.display().to_string());
+    shop.serves();
+    let id = newest(&shop.house)["id"].as_str().unwrap().to_owned();
+    shop.house.ok(&[&["rollback", &id, "--yes"], &no_snapshot[..]].concat());
+    shop.serves();
+    assert_eq!(shop.sql("SHOW data_directory"), shop.house.server.data_dir().display().to_string());
+    assert_ne!(shop.sql("SELECT to_regclass('of_the_first')"), "");
 }
 
 #[test]
 fn cancelled_from_the_cut_over_on_the_old_place_serves_again() {
     let mut moved = Move::new();
     let (port, before) = (moved.port.to_string(), moved.settings());
-    for step in &STEPS[6..14] {
+    for step in &STEPS[6..15] {
         let (time, _) = moved.shop.moment();
         moved.shop.spoil();
         let spoilt = moved.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");

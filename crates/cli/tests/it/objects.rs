@@ -2,9 +2,8 @@
 //! again, the server runs on, its other databases are not touched, and all the ways in which that is interrupted.
 
 use serde_json::Value;
-use testkit::postgres::wait_until;
 
-use crate::house::{House, PATIENCE, server, text};
+use crate::house::{House, server, text};
 use crate::shop::write;
 
 /// A server with two databases, and an application that says when it is started and stopped.
@@ -12,13 +11,14 @@ struct Hub {
     house: House,
 }
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "preflight",
     "snapshot",
     "beside",
     "announce",
     "quiesce",
     "exchange",
+    "connect",
     "migrate",
     "resume",
     "health",
@@ -112,10 +112,6 @@ impl Hub {
     fn runs(&self) -> bool {
         self.house.path("runs").exists()
     }
-
-    fn newest(&self) -> Value {
-        self.house.run(&["ops", "--kind", "extract", "--last", "1"]).1[0].clone()
-    }
 }
 
 fn words<'a>(point: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -166,13 +162,7 @@ fn a_table_takes_the_live_ones_place_and_comes_back() {
     let kept = report["kept_as"].as_str().unwrap().to_owned();
     assert_eq!(hub.sql("sales", &format!("SELECT count(*) FROM {kept}.orders WHERE what = 'spoilt'")), "500");
     hub.spoilt("again");
-    hub.house.kill_daemon();
-    hub.house.variable("REKINDLE_TEST_FAULT", "extract/health/hangs");
-    hub.house.start_daemon();
-    let before = hub.newest()["id"].clone();
-    let mut asked = hub.house.spawn(&words("again", &table));
-    cancelled_at(&hub, &before, "health");
-    let _ = asked.wait();
+    hub.house.hangs_and_cancelled("extract/health", &words("again", &table));
     assert_eq!(hub.count("spoilt"), "500");
     let schemas = hub.sql("sales", "SELECT nspname FROM pg_namespace WHERE nspname ~ '_before_|restored' ORDER BY 1");
     let schemas: Vec<&str> = schemas.lines().collect();
@@ -183,18 +173,6 @@ fn a_table_takes_the_live_ones_place_and_comes_back() {
     );
 }
 
-fn cancelled_at(hub: &Hub, before: &Value, step: &str) {
-    let hangs = || {
-        let one = hub.newest();
-        let at = one["steps"].as_array().into_iter().flatten().find(|at| at["name"] == step).cloned();
-        one["id"] != *before && at.is_some_and(|at| at["status"] == "in-flight")
-    };
-    assert!(wait_until(PATIENCE, hangs), "{step}: {:#}\n{}", hub.newest(), hub.house.log());
-    let id = hub.newest()["id"].as_str().unwrap().to_owned();
-    hub.house.ok(&["ops", "cancel", &id]);
-    assert!(wait_until(PATIENCE, || hub.newest()["status"] == "cancelled"), "{step}: {:#}", hub.newest());
-}
-
 #[test]
 fn cancelled_at_every_step_the_old_database_serves_again() {
     let mut hub = Hub::new();
@@ -203,13 +181,7 @@ fn cancelled_at_every_step_the_old_database_serves_again() {
         let point = format!("before {step}");
         hub.spoilt(&point);
         let checksum = hub.checksum();
-        hub.house.kill_daemon();
-        hub.house.variable("REKINDLE_TEST_FAULT", &format!("extract/{step}/hangs"));
-        hub.house.start_daemon();
-        let before = hub.newest()["id"].clone();
-        let mut asked = hub.house.spawn(&words(&point, &[]));
-        cancelled_at(&hub, &before, step);
-        let _ = asked.wait();
+        hub.house.hangs_and_cancelled(&format!("extract/{step}"), &words(&point, &[]));
         assert_eq!(hub.count("spoilt"), "500", "{step}");
         assert!(hub.runs(), "{step}: the application does not run");
         assert_eq!(hub.checksum(), checksum, "{step}");
@@ -220,45 +192,6 @@ fn cancelled_at_every_step_the_old_database_serves_again() {
         assert_eq!(hub.house.ok(&["clones"]), Value::Array(vec![]), "{step}");
     }
     hub.house.is_sound();
-}
-
-fn killed(fault: &str) {
-    let mut hub = Hub::new();
-    for step in STEPS {
-        hub.sql("sales", "UPDATE orders SET what = 'good'");
-        let point = format!("before {step}");
-        hub.spoilt(&point);
-        let before = hub.newest()["id"].clone();
-        hub.house.kill_daemon();
-        hub.house.variable("REKINDLE_TEST_FAULT", &format!("extract/{step}/{fault}"));
-        hub.house.start_daemon();
-        let mut asked = hub.house.spawn(&words(&point, &[]));
-        assert!(wait_until(PATIENCE, || hub.house.daemon_is_gone()), "{step} {fault}: {}", hub.house.log());
-        let _ = asked.wait();
-        hub.house.kill_daemon();
-        hub.house.variable("REKINDLE_TEST_FAULT", "");
-        hub.house.start_daemon();
-        let over = || {
-            let one = hub.newest();
-            one["id"] != before && one["status"] == "succeeded"
-        };
-        assert!(wait_until(2 * PATIENCE, over), "{step} {fault}: {:#}\n{}", hub.newest(), hub.house.log());
-        assert_eq!((hub.count("good").as_str(), hub.runs()), ("500", true), "{step} {fault}");
-        let others: Vec<String> = hub.databases().into_iter().filter(|name| name != "sales").collect();
-        assert_eq!(others.len(), 1, "{step} {fault}: {others:?}");
-        hub.sql("postgres", &format!("DROP DATABASE \"{}\"", others[0]));
-        assert_eq!(hub.house.ok(&["clones"]), Value::Array(vec![]), "{step} {fault}");
-    }
-}
-
-#[test]
-fn killed_before_every_step_it_comes_to_its_end() {
-    killed("dies-before");
-}
-
-#[test]
-fn killed_after_every_step_it_comes_to_its_end() {
-    killed("dies-after");
 }
 
 /// Rows that cannot come back are lost, and nothing takes the live one's place; what is only not as it was is for a person to judge.

@@ -1,7 +1,5 @@
 //! Operations survive the daemon, are told what to do, and say how they stand; and what a policy does by itself.
 
-use std::process::Command;
-
 use serde_json::Value;
 use testkit::postgres::wait_until;
 
@@ -87,13 +85,7 @@ fn told_by_people() {
     assert_eq!(house.refused(&["ops", "retry", &id]), (4, "RK-3042".into()));
     assert_eq!(house.refused(&["ops", "show", "nothing"]), (3, "RK-3010".into()));
     assert_eq!(house.refused(&["approve", &id]), (4, "RK-3042".into()));
-    let lines = Command::new(env!("CARGO_BIN_EXE_rekindle"))
-        .arg("--config")
-        .arg(house.path("rekindle.toml"))
-        .args(["ops", "logs", &id])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&lines.stdout).into_owned();
+    let said = house.prints(&["ops", "logs", &id]);
     assert!(said.contains("cancelled (RK-1040)"), "{said}");
     house.ok(&["backup", "shop"]);
     let of_shop = house.ok(&["ops", "--kind", "backup", "--source", "shop", "--last", "2"]);

@@ -12,6 +12,7 @@ use crate::house::{House, PATIENCE, server, text};
 /// The house with its server run by a service, and an application that writes for as long as it runs.
 pub(crate) struct Shop {
     pub(crate) house: House,
+    url: String,
 }
 
 /// An application: writes numbered orders, and notes each that was acknowledged.
@@ -26,14 +27,33 @@ done
 
 impl Shop {
     pub(crate) fn new() -> Shop {
+        let house = House::bare(server(15));
+        let (url, host) = (house.server.socket_url("postgres"), house.server.socket_dir().display().to_string());
+        Shop::at(house, url, &host)
+    }
+
+    /// Found by its address, not by its socket.
+    pub(crate) fn over_tcp() -> Shop {
+        let house = House::bare(server(15));
+        let url = house.server.url("postgres");
+        Shop::at(house, url, "127.0.0.1")
+    }
+
+    /// Its vault is a bucket.
+    pub(crate) fn in_bucket(s3: &testkit::s3::Server) -> Shop {
         let mut house = House::bare(server(15));
+        house.on_s3(s3);
+        let (url, host) = (house.server.socket_url("postgres"), house.server.socket_dir().display().to_string());
+        Shop::at(house, url, &host)
+    }
+
+    fn at(mut house: House, url: String, host: &str) -> Shop {
         house.server.sql("postgres", "CREATE TABLE orders (id bigserial PRIMARY KEY, what text)");
         house.server.stop(StopMode::Fast);
-        let shop = Shop { house };
-        shop.write_services();
+        let mut shop = Shop { house, url };
+        shop.write_services(host);
         shop.service("server", "start");
         shop.house.init();
-        let mut shop = shop;
         shop.house.start_daemon();
         shop.apply("");
         shop.service("app", "start");
@@ -65,11 +85,10 @@ impl Shop {
         write(&self.house.path(name), &script);
     }
 
-    fn write_services(&self) {
+    fn write_services(&self, host: &str) {
         let (server, path) = (&self.house.server, |name: &str| self.house.path(name).display().to_string());
         self.write_server("server", &server.data_dir(), &format!("-o '-p {}'", server.port()));
-        let settings =
-            format!("# Where it is.\nDB_HOST={}\nDB_PORT={}\n", server.socket_dir().display(), server.port());
+        let settings = format!("# Where it is.\nDB_HOST={host}\nDB_PORT={}\n", server.port());
         std::fs::write(self.house.path("app.env"), settings).unwrap();
         let application = APPLICATION.replace("PSQL", &self.psql()).replace("NOTED", &path("noted"));
         let application = application.replace("SETTINGS", &path("app.env"));
@@ -98,7 +117,7 @@ impl Shop {
     }
 
     pub(crate) fn apply(&self, more: &str) {
-        let url = self.house.server.socket_url("postgres");
+        let url = &self.url;
         let said = self.house.path("said").display().to_string();
         let hook = |name: &str, when: &str| {
             let script = format!("echo {name} >> {said}; echo said {name}");
@@ -186,52 +205,17 @@ impl Shop {
 }
 
 impl Shop {
-    fn restart_with(&mut self, fault: &str) {
-        self.house.kill_daemon();
-        self.house.variable("REKINDLE_TEST_FAULT", fault);
-        self.house.start_daemon();
-    }
-
-    /// The daemon dies in a step of an operation; the next one brings it to its end.
     pub(crate) fn killed_and_over(&mut self, step: &str, fault: &str, words: &[&str]) {
-        let before = newest(&self.house)["id"].clone();
-        self.restart_with(&format!("restore/{step}/{fault}"));
-        let mut asked = self.house.spawn(words);
-        assert!(wait_until(PATIENCE, || self.house.daemon_is_gone()), "{step} {fault}: {}", self.house.log());
-        let _ = asked.wait();
-        self.restart_with("");
-        let over = || {
-            let one = newest(&self.house);
-            one["id"] != before && one["status"] == "succeeded"
-        };
-        assert!(wait_until(2 * PATIENCE, over), "{step} {fault}: {:#}\n{}", newest(&self.house), self.house.log());
+        self.house.killed_and_over(&format!("restore/{step}"), fault, words);
     }
 
-    /// Somebody cancels it while it is at a step, and it goes back.
     pub(crate) fn hangs_and_cancelled(&mut self, step: &str, words: &[&str]) {
-        let before = newest(&self.house)["id"].clone();
-        self.restart_with(&format!("restore/{step}/hangs"));
-        let mut asked = self.house.spawn(words);
-        let hangs = || {
-            let one = newest(&self.house);
-            let at = one["steps"].as_array().into_iter().flatten().find(|at| at["name"] == step).cloned();
-            one["id"] != before && at.is_some_and(|at| at["status"] == "in-flight")
-        };
-        if !wait_until(PATIENCE, hangs) {
-            let _ = asked.kill();
-            let (_, again) = self.house.run(&[words, &["--dry-run"]].concat());
-            panic!("{step}: {:#}\nasked once more: {again:#}\n{}", newest(&self.house), self.house.log());
-        }
-        let id = newest(&self.house)["id"].as_str().unwrap().to_owned();
-        self.house.ok(&["ops", "cancel", &id]);
-        let cancelled = || newest(&self.house)["status"] == "cancelled";
-        assert!(wait_until(PATIENCE, cancelled), "{step}: {:#}\n{}", newest(&self.house), self.house.log());
-        let _ = asked.wait();
+        self.house.hangs_and_cancelled(&format!("restore/{step}"), words);
     }
 }
 
 pub(crate) fn newest(house: &House) -> Value {
-    house.run(&["ops", "--kind", "restore", "--last", "1"]).1[0].clone()
+    house.newest("restore")
 }
 
 impl Drop for Shop {

@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use testkit::postgres::wait_until;
 
-use crate::house::text;
+use crate::house::{PATIENCE, text};
 use crate::shop::{Shop, newest};
 
+mod mounted;
 mod told;
 
 #[test]
@@ -95,7 +97,7 @@ fn what_was_replaced_comes_back() {
     assert!(!written.is_empty());
 }
 
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     "preflight",
     "snapshot",
     "beside",
@@ -103,6 +105,7 @@ const STEPS: [&str; 13] = [
     "quiesce",
     "last-log",
     "cut-over",
+    "connect",
     "migrate",
     "resume",
     "health",
@@ -111,29 +114,20 @@ const STEPS: [&str; 13] = [
     "report",
 ];
 
-/// The daemon dies in each step; the next one brings it to its end.
-fn killed(fault: &str, how: &[&str]) {
+#[test]
+fn killed_after_every_step_it_comes_to_its_end() {
     let mut shop = Shop::new();
     for step in STEPS {
         let (time, known) = shop.moment();
         shop.spoil();
-        shop.killed_and_over(step, fault, &[&["restore", "shop", "--time", &time, "--swap", "--yes"], how].concat());
+        let words = ["restore", "shop", "--time", &time, "--swap", "--yes"];
+        shop.killed_and_over(step, "dies-after", &words);
         shop.serves();
         shop.has(&known);
-        assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'").trim(), "0", "{step} {fault}");
+        assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step}");
         let operation = newest(&shop.house)["id"].as_str().unwrap().to_owned();
         shop.house.ok(&["retire", &operation, "--yes"]);
     }
-}
-
-#[test]
-fn killed_before_every_step_it_comes_to_its_end() {
-    killed("dies-before", &[]);
-}
-
-#[test]
-fn killed_after_every_step_it_comes_to_its_end() {
-    killed("dies-after", &["--copy"]);
 }
 
 /// Cancelled in each step, it goes back: the application serves from the old state, and what was restored is not there or kept aside.

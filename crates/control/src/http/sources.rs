@@ -49,7 +49,8 @@ pub(super) async fn unprotect(State(daemon): State<Daemon>, by: By, Path(name): 
 }
 
 pub(super) async fn show(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<SourceView>> {
-    views::source(&daemon, &daemon.source(&name)?).await.map(Json)
+    let unfinished = operation::unfinished(&daemon).await?;
+    views::source(&daemon, &daemon.source(&name)?, &unfinished).await.map(Json)
 }
 
 pub(super) async fn timeline(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<TimelineView>> {

@@ -15,6 +15,7 @@ use vault::expire::expired_at;
 use vault::names::SourceName;
 
 use super::{At, By, Part, Table, Wanted, expire, input, kind_name, read, step, submit};
+use crate::Kind;
 use crate::daemon::Daemon;
 use crate::entitlements;
 use crate::error::Result;
@@ -45,6 +46,12 @@ pub(crate) async fn begin_by_rule(daemon: &Daemon, name: &str, rule: &str, by: B
     daemon.source(name)?;
     let steps = vec![store(), step("expire", "remove what the policy does not keep any more")];
     begun(daemon, name, Input { ask: BackupAsk::default(), rule: Some(rule.to_owned()) }, steps, by).await
+}
+
+/// The rule that an operation takes a backup by.
+pub(crate) async fn rule_of(daemon: &Daemon, operation: &str) -> Result<Option<String>> {
+    let run = daemon.runs.run(operation).await?;
+    Ok(run.and_then(|run| read::<Input>(&run.plan().input).ok()).and_then(|input| input.rule))
 }
 
 /// Why a backup of this name or id cannot be restored, as far as the history of operations tells; nothing where it knows of no such
@@ -135,7 +142,7 @@ pub(super) async fn store_as(at: &At, ask: BackupAsk, rule: Option<String>) -> R
     let (daemon, watch) = (&at.daemon, &at.watch);
     let source = daemon.source(source_of(at))?;
     watch.step("files");
-    let request = BackupRequest {
+    let mut request = BackupRequest {
         label: ask.label,
         rule,
         operation: Some(at.id().to_owned()),
@@ -143,7 +150,17 @@ pub(super) async fn store_as(at: &At, ask: BackupAsk, rule: Option<String>) -> R
         write: WriteOptions { workers: daemon.config.backup.workers, zstd_level: daemon.config.backup.zstd_level },
         log_patience: LOG_PATIENCE,
     };
-    let head = back_up(&daemon.vault, &source.cluster, &source.receiver, request, watch.progress.clone()).await?;
+    let back_up = |request| back_up(&daemon.vault, &source.cluster, &source.receiver, request, watch.progress.clone());
+    let head = match back_up(request.clone()).await {
+        Err(engine::Error::Vault(error)) if error.kind() == Kind::Damaged && !request.full => {
+            at.work.warn(format!(
+                "taken in full, as the backup before cannot be built upon: {error}; see `rekindle check`"
+            ));
+            request.full = true;
+            back_up(request).await?
+        }
+        head => head?,
+    };
     views::to_json(&views::backup_of_head(&head))
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clone::short_id;
-use super::restore::{Restorer, object, planned, resolved};
+use super::restore::{Backups, object, planned, resolved};
 use super::{At, By, Part, Table, Watch, input, step, submit_with};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -108,11 +108,17 @@ impl Part for ExtractIt {
         let Input { wanted, ask } = at.input()?;
         let daemon = at.daemon.clone();
         let source = daemon.source(at.work.run.head.subject.as_deref().unwrap_or_default())?;
-        let resolved = Restorer::of(&daemon).resolve(&wanted.source, &wanted.ask, None).await?;
         let (tables, into) = (tables(&ask)?, ask.into.clone().unwrap_or_default());
         let live = source.cluster.conninfo.clone();
-        let work = Extract { daemon, wanted, resolved, live, ask, tables, into };
-        views::to_json(&Box::pin(work.run(&at.watch)).await?)
+        let mut backups = Backups::of(at, &wanted.source, &wanted.ask);
+        let mut work = Extract { daemon, resolved: backups.next().await?, wanted, live, ask, tables, into };
+        loop {
+            match Box::pin(work.run(&at.watch)).await {
+                Err(error) => backups.pass_over(&work.resolved, error)?,
+                Ok(report) => return views::to_json(&report),
+            }
+            work.resolved = backups.next().await?;
+        }
     }
 }
 
@@ -129,10 +135,23 @@ pub(super) struct Extract {
 impl Extract {
     pub(super) async fn run(&self, watch: &Arc<Watch>) -> Result<ExtractReport> {
         let opened = Box::pin(instances::open(&self.daemon, &self.wanted, &self.resolved, watch)).await?;
-        let extracted = self.extract(watch).await;
+        let extracted = match self.extract(watch).await {
+            Err(error) => Err(self.blame(error).await),
+            done => done,
+        };
         watch.step("close");
         instances::remove(&self.daemon, &self.wanted.name).await?;
         Ok(self.report(&opened, extracted?))
+    }
+
+    /// A server whose pages cannot be had says an I/O error; that it is the backup's is known to the mount.
+    async fn blame(&self, error: Error) -> Error {
+        let failures = instances::failures(&self.daemon, &self.wanted.name).await.unwrap_or(0);
+        if failures == 0 {
+            return error;
+        }
+        let what = format!("{failures} times a page could not be had from the vault: {}", error.body().told());
+        engine::Error::Mount(engine::mount::Error::Damaged { home: self.wanted.ask.into.clone(), what }).into()
     }
 
     async fn extract(&self, watch: &Watch) -> Result<Extracted> {
@@ -162,6 +181,8 @@ impl Extract {
         ExtractReport {
             source: self.wanted.source.to_string(),
             asked: self.resolved.asked.clone(),
+            backup: opened.backup.clone(),
+            backup_ended: Some(opened.backup_ended),
             reached: opened.reached.clone(),
             reached_commit: opened.reached_commit,
             what: extracted.what,

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     FailsAfter,
     DiesBefore,
     DiesAfter,
+    /// Nothing was done, and nothing will be, however often it is tried.
+    Breaks,
     /// Nothing is done until it is told to stop.
     Hangs,
     /// Done, looked at, and done again unless the look says that it is done.
@@ -33,6 +35,7 @@ pub(super) fn of(at: &At) -> Option<Fault> {
         "fails-after" => Fault::FailsAfter,
         "dies-before" => Fault::DiesBefore,
         "dies-after" => Fault::DiesAfter,
+        "breaks" => return Some(Fault::Breaks),
         "hangs" => Fault::Hangs,
         "twice" => Fault::Twice,
         _ => return None,
@@ -45,6 +48,7 @@ pub(super) async fn act(fault: Fault, part: &dyn Part, at: &At) -> Result<Value,
     match fault {
         Fault::DiesBefore => std::process::abort(),
         Fault::FailsBefore => return Err(lost("nothing was done")),
+        Fault::Breaks => return Err(Failure::clean("RK-1099", "a test breaks it", "")),
         Fault::Hangs => {
             at.work.stop.asked().await;
             return Err(lost("nothing was done"));

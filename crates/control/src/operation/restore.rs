@@ -21,8 +21,10 @@ use crate::{consent, views};
 
 mod account;
 pub(crate) mod around;
+pub(crate) mod back;
 mod begins;
 mod beside;
+mod connect;
 mod consumers;
 mod cut_over;
 mod into;
@@ -41,6 +43,7 @@ mod snapshot;
 mod swap;
 
 pub(crate) use account::{document, report};
+pub(super) use moment::Backups;
 pub(crate) use moment::{Restorer, known, live, request, resolved};
 pub(super) use swap::planned;
 
@@ -58,6 +61,7 @@ pub(super) fn table() -> Table {
             ("last-log", Arc::new(snapshot::LastLog)),
             ("cut-over", Arc::new(cut_over::CutOver)),
             ("point", Arc::new(point::Point)),
+            ("connect", Arc::new(connect::Connect)),
             ("migrate", Arc::new(migrations::Migrate)),
             ("resume", Arc::new(quiesce::Resume)),
             ("health", Arc::new(around::Healthy)),

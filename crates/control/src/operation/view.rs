@@ -5,6 +5,7 @@ use ops::{Failure, Phase, Run, Status};
 
 use crate::daemon::Daemon;
 use crate::error::kind_of_code;
+use crate::operation::restore;
 
 const KINDS: [OperationKind; 17] = [
     OperationKind::Backup,
@@ -53,17 +54,21 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
     let now = daemon.host.env.now();
     let (live_step, progress) =
         daemon.running.watch(&head.id).map(|watch| watch.operation_progress()).unwrap_or_default();
+    let kind = KINDS.into_iter().find(|kind| kind_name(*kind) == head.kind).unwrap_or(OperationKind::Check);
+    let steps: Vec<StepView> = (0..run.plan().steps.len()).map(|at| step(run, at)).collect();
+    let failing = state.failure.as_ref().and(run.step()).map(|step| step.name.as_str());
     let planned = run.step().or(run.plan().steps.last()).map_or("", |step| step.name.as_str());
     Operation {
         id: head.id.clone(),
-        kind: KINDS.into_iter().find(|kind| kind_name(*kind) == head.kind).unwrap_or(OperationKind::Check),
+        back: restore::back::of(kind, &steps, failing),
+        kind,
         source: head.subject.clone(),
         status: status(state.status),
         step: if live_step.is_empty() { planned.to_owned() } else { live_step },
         progress,
         asked_by: head.asked_by.clone(),
         why: head.why.clone(),
-        steps: (0..run.plan().steps.len()).map(|at| step(run, at)).collect(),
+        steps,
         retryable: state.failure.as_ref().is_some_and(|failure| failure.retryable),
         next_try: state.wait_until.filter(|until| *until > now),
         approvals: state.approvals.iter().map(said).collect(),

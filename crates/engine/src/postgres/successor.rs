@@ -42,6 +42,9 @@ pub struct Succession {
     pub retired: PathBuf,
     pub undone: PathBuf,
     pub word: String,
+    /// Of the new one where it is a mount that was made before: what is local of it.
+    #[serde(default)]
+    pub made_in: Option<PathBuf>,
 }
 
 /// See the head of this file.
@@ -62,13 +65,21 @@ impl Succession {
             retired: named("retired"),
             undone: named("undone"),
             word: word.to_owned(),
+            made_in: None,
         }
     }
 
     /// The new one in a place of its own.
     pub fn elsewhere(live: &Path, new: &Path, word: &str) -> Succession {
         let (live, new) = (live.to_owned(), new.to_owned());
-        Succession { retired: live.clone(), undone: new.clone(), staged: new, live, word: word.to_owned() }
+        Succession {
+            retired: live.clone(),
+            undone: new.clone(),
+            staged: new,
+            live,
+            word: word.to_owned(),
+            made_in: None,
+        }
     }
 
     pub fn is_elsewhere(&self) -> bool {
@@ -92,7 +103,8 @@ impl Succession {
 
     /// Of the new one where it is a mount: what is local of it, see `mount::process`.
     pub fn home(&self) -> PathBuf {
-        with_ending(&Succession::beside(&self.live, &self.word).staged, "rekindle")
+        let made = || with_ending(&Succession::beside(&self.live, &self.word).staged, "rekindle");
+        self.made_in.clone().unwrap_or_else(made)
     }
 
     /// What would forbid it, before anything is there; nothing stays of the trial. A live one that `is_ours` is a mount that can be put down.

@@ -1,6 +1,9 @@
 //! Opens a backup: its manifest, its file lists, page maps, and extents. One manifest is enough, whatever the backup's age.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use futures::TryStreamExt;
 
 use crate::error::{Error, Result};
 use crate::format::files::{FileEntry, SegmentRef, decode_list};
@@ -74,6 +77,26 @@ impl BackupReader {
     pub fn pack_size(&self, id: PackId) -> Option<u64> {
         let at = self.table.packs.binary_search_by_key(&id, |pack| pack.id).ok()?;
         Some(self.table.packs[at].size)
+    }
+
+    /// Every pack that it needs is there, and as long as it should be. What is in them is not read.
+    ///
+    /// `Error::Damaged` with the first that is not.
+    pub async fn is_whole(&self) -> Result<()> {
+        let mut wanted: HashMap<String, u64> =
+            self.table.packs.iter().map(|pack| (Name::Pack(pack.id).to_string(), pack.size)).collect();
+        let mut listing = self.vault.store().list("packs/");
+        while let Some(object) = listing.try_next().await? {
+            let Some(size) = wanted.remove(&object.name) else { continue };
+            if size != object.size {
+                let what = format!("it has {} bytes and should have {size}", object.size);
+                return Err(Error::damaged(object.name, what));
+            }
+        }
+        match wanted.into_keys().min() {
+            Some(missing) => Err(Error::damaged(missing, "it is missing")),
+            None => Ok(()),
+        }
     }
 
     pub fn list_count(&self) -> usize {

@@ -10,7 +10,7 @@ use vault::backup::restore::{RestoreOptions, read_file, restore_tree};
 use vault::backup::tree::Progress;
 use vault::backup::write::{BackupWriter, Commit, WriteOptions};
 use vault::format::manifest::ManifestHead;
-use vault::names::{BackupId, SourceName};
+use vault::names::{BackupId, Name, SourceName};
 
 use crate::support::new_vault;
 use crate::tree::{MemoryTree, PAGE, pages};
@@ -171,4 +171,37 @@ async fn a_long_row_of_backups_stays_readable() {
     std::fs::create_dir(&into).unwrap();
     assert_eq!(restored(&vault, &id, &into, false).await.0, *tree.files.lock().unwrap());
     assert!(stored < 4 * first.totals.bytes_stored, "{stored} after {}", first.totals.bytes_stored);
+}
+
+/// Of everything that it needs, also of what an earlier backup has stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lacks_a_pack_or_part_of_one_is_not_whole() {
+    let (vault, folder) = new_vault().await;
+    let tree = sample();
+    let (first, _) = back_up(&vault, &tree, None).await;
+    tree.set("base/1/new", pages(3, 77));
+    let (second, _) = back_up(&vault, &tree, Some(first.clone())).await;
+    let source: SourceName = "shop".parse().unwrap();
+    let (first, second) = (
+        BackupReader::open(&vault, &source, &first).await.unwrap(),
+        BackupReader::open(&vault, &source, &second).await.unwrap(),
+    );
+    first.is_whole().await.unwrap();
+    second.is_whole().await.unwrap();
+    let theirs: Vec<_> = first.packs().iter().map(|pack| pack.id).collect();
+    let own = second.packs().iter().find(|pack| !theirs.contains(&pack.id)).unwrap();
+    let path = |pack| folder.path().join("vault").join(Name::Pack(pack).to_string());
+    let whole = std::fs::read(path(own.id)).unwrap();
+    std::fs::remove_file(path(own.id)).unwrap();
+    let missing = second.is_whole().await.unwrap_err().to_string();
+    assert!(missing.contains(&Name::Pack(own.id).to_string()) && missing.contains("missing"), "{missing}");
+    first.is_whole().await.unwrap();
+    std::fs::write(path(own.id), &whole[..whole.len() - 1]).unwrap();
+    let short = second.is_whole().await.unwrap_err();
+    assert!(short.to_string().contains(&format!("and should have {}", whole.len())), "{short}");
+    assert_eq!(short.kind(), vault::Kind::Damaged);
+    std::fs::write(path(own.id), &whole).unwrap();
+    let shared = second.packs().iter().find(|pack| theirs.contains(&pack.id)).unwrap();
+    std::fs::remove_file(path(shared.id)).unwrap();
+    second.is_whole().await.unwrap_err();
 }

@@ -21,9 +21,12 @@ use crate::host::Host;
 mod configuration;
 mod container;
 mod engine;
+mod tied;
 
 use container::Container;
 use engine::Engine;
+
+pub(crate) use tied::tied;
 
 /// Exactly one of `container`, `label`, `project` and `naming` says which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

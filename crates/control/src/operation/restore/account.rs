@@ -163,19 +163,24 @@ fn ended_of(beside: &Value) -> Option<Timestamp> {
     beside["backup_ended"].as_str()?.parse().ok()
 }
 
-/// What was looked at, and when the backup was proven last.
-async fn evidence(at: &At, swap: &Swap, backup: &str) -> Result<Vec<String>> {
-    if swap.back_from.is_some() {
-        return Ok(vec!["the cluster that came back is the one that was replaced, not a backup".to_owned()]);
-    }
+/// What drills know of a backup.
+pub(super) async fn proof(at: &At, backup: &str) -> Result<String> {
     let backups = catalog::backups(&at.daemon.vault, &source_of(at).parse()?).await?;
-    let proven = match catalog::find(&backups, backup) {
+    Ok(match catalog::find(&backups, backup) {
         Some(one @ BackupInfo { failed: Some(failed), .. }) if one.has_failed() => {
             format!("the last drill of backup {backup} failed, {failed}")
         }
         Some(BackupInfo { proven: Some(proven), .. }) => format!("backup {backup} was proven by a drill, {proven}"),
         _ => format!("backup {backup} was never proven by a drill"),
-    };
+    })
+}
+
+/// What was looked at, and when the backup was proven last.
+async fn evidence(at: &At, swap: &Swap, backup: &str) -> Result<Vec<String>> {
+    if swap.back_from.is_some() {
+        return Ok(vec!["the cluster that came back is the one that was replaced, not a backup".to_owned()]);
+    }
+    let proven = proof(at, backup).await?;
     let beside = at.work.run.output("beside");
     let count = |name: &str| beside[name].as_u64().unwrap_or_default();
     let databases = beside["databases"].as_array().map_or(0, Vec::len);
@@ -193,7 +198,7 @@ async fn evidence(at: &At, swap: &Swap, backup: &str) -> Result<Vec<String>> {
 }
 
 /// As they stood when nothing was left to migrate.
-fn migrations(run: &Run) -> Vec<api::MigrationView> {
+pub(super) fn migrations(run: &Run) -> Vec<api::MigrationView> {
     let found = ["migrate", "beside"].map(|step| &run.output(step)["migrations"]);
     let known = found.into_iter().find(|migrations| migrations.is_array());
     known.and_then(|known| serde_json::from_value(known.clone()).ok()).unwrap_or_default()

@@ -25,6 +25,19 @@ pub(super) struct Around {
     pub(super) stack: String,
     pub(super) outside: Outside,
     asked: String,
+    ask: Of,
+}
+
+#[derive(Debug, Deserialize)]
+struct Of {
+    database: Option<String>,
+}
+
+impl Around {
+    /// Nothing where it is about a whole cluster.
+    pub(super) fn database(&self) -> Option<&str> {
+        self.ask.database.as_deref()
+    }
 }
 
 #[derive(Debug)]
@@ -57,7 +70,6 @@ impl Part for AnnounceOff {
 pub(super) struct Hooks(When);
 
 impl Hooks {
-    pub(super) const MIGRATE: Hooks = Hooks(When::Migrate);
     pub(super) const SMOKE: Hooks = Hooks(When::Smoke);
     pub(super) const RE_SYNC: Hooks = Hooks(When::ReSync);
 }

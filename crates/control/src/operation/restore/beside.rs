@@ -13,45 +13,31 @@ use serde_json::Value;
 use vault::names::SourceName;
 
 use super::into::REPORT;
-use super::moment::{Restorer, request};
+use super::moment::{Backups, Restorer, request};
 use super::swap::Swap;
 use super::{migrations, source_of};
-use crate::Kind;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
-
-/// What fails with so many of them is not theirs.
-const BACKUPS_TRIED: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Beside;
 
 #[async_trait]
 impl Part for Beside {
-    /// A backup that turns out to be damaged is no end: the log leads to the same moment from the one before it.
     async fn act(&self, at: &At) -> Result<Value> {
         let (swap, restorer) = (at.input::<Swap>()?, Restorer::of(&at.daemon));
         let source = source_of(at).parse()?;
-        let (mut tried, mut first) = (Vec::new(), None);
+        let mut backups = Backups::of(at, &source, &swap.ask);
         loop {
-            let resolved = match restorer.resolve_without(&source, &swap.ask, &tried).await {
-                Ok(resolved) => resolved,
-                Err(error) => return Err(first.unwrap_or(error)),
-            };
+            let resolved = backups.next().await?;
             let made = match swap.ask.open {
                 true => opened(at, &swap, &source, &resolved).await,
                 false => copied(at, &swap, &restorer, &source, &resolved).await,
             };
             match made {
-                Err(error) if error.kind() == Kind::Damaged && tried.len() + 1 < BACKUPS_TRIED => {
-                    let (id, told) = (resolved.backup.id.to_string(), error.body().told());
-                    at.work.warn(format!("backup {id} cannot be used, and the one before it is tried: {told}"));
-                    tried.push(id);
-                    first.get_or_insert(error);
-                }
-                Err(error) => return Err(first.unwrap_or(error)),
+                Err(error) => backups.pass_over(&resolved, error)?,
                 made => return made,
             }
         }
@@ -119,7 +105,7 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
 /// With where its schema stands; beside the files, should the daemon end before it could say so.
 fn keep(at: &At, swap: &Swap, mut report: RestoreReport) -> Result<Value> {
     migrations::say(at, &report.migrations);
-    let expected: Vec<_> = migrations::expected(swap, source_of(at)).collect();
+    let expected = migrations::expected(&swap.outside, source_of(at), None);
     for difference in migrations::differences(&report.migrations, &expected) {
         at.work.warn(format!("before it is migrated, {difference}"));
     }

@@ -10,10 +10,11 @@ use engine::postgres::successor::is_served;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::source_of;
 use super::swap::Swap;
+use super::{point, source_of};
 use crate::catalog::ConsumerRow;
 use crate::driver::Trouble;
+use crate::driver::service::docker;
 use crate::error::Result;
 use crate::operation::{At, Part};
 use crate::{consumers, source, views};
@@ -63,8 +64,26 @@ impl Part for Consumers {
         let (moved, missing) = (names(&expected.intersection(&seen).cloned().collect()), names(&missing));
         moved.iter().for_each(|who| at.work.say(format!("{who} uses the new one")));
         missing.iter().for_each(|who| at.work.warn(format!("{who} was not seen at the new one yet")));
-        views::to_json(&serde_json::json!({ "moved": moved, "not_seen": missing }))
+        let tied = tied(at, &swap).await?;
+        tied.iter().for_each(|container| at.work.warn(format!("{container}: it still goes to the old place")));
+        views::to_json(&serde_json::json!({ "moved": moved, "not_seen": missing, "tied": tied }))
     }
+}
+
+/// Containers that run, and still name what the database was found by before.
+async fn tied(at: &At, swap: &Swap) -> Result<Vec<String>> {
+    let (Some(moved), host) = (&swap.moved, &at.daemon.host) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for place in point::left(&swap.outside, source_of(at), moved, host)? {
+        let services = swap.outside.services.iter().map(|service| &service.spec);
+        match docker::tied(host, services, &place).await {
+            Ok(tied) => found.extend(tied.into_iter().map(|one| format!("container {} names {place}", one.name))),
+            Err(trouble) => {
+                at.work.warn(format!("containers that name {place} cannot be looked for: {}", trouble.what));
+            }
+        }
+    }
+    Ok(found)
 }
 
 async fn expected(at: &At, asked: Timestamp) -> Result<BTreeSet<Who>> {

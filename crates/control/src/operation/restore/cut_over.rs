@@ -36,7 +36,11 @@ impl Part for CutOver {
             places.prepare()?;
         }
         at.watch.step("swap");
-        let (mut incoming, outgoing) = (put_down(at, incoming).await?, put_down(at, outgoing).await?);
+        // Where all of it was done before, a server may run there already.
+        let (mut incoming, outgoing) = match places.stand() {
+            Stand::After => (incoming, outgoing),
+            _ => (put_down(at, incoming).await?, put_down(at, outgoing).await?),
+        };
         places.succeed()?;
         if let Some(mut outgoing) = outgoing {
             outgoing.lies_at(daemon, &places.retired, None).await?;

@@ -1,6 +1,6 @@
 //! Into a directory beside whatever runs: copied, or opened at once. Nothing of the live cluster is touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use api::{InstanceKind, Operation, OperationKind, RestoreAsk};
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use ops::Found;
 use serde_json::Value;
 use vault::names::SourceName;
 
-use super::moment::{Restorer, known, request, resolved};
+use super::moment::{Backups, Restorer, known, request, resolved};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
@@ -47,13 +47,21 @@ impl Part for Copy {
     async fn act(&self, at: &At) -> Result<Value> {
         let (restorer, mut ask) = (Restorer::of(&at.daemon), at.input::<RestoreAsk>()?);
         let source: SourceName = at.work.run.head.subject.as_deref().unwrap_or_default().parse()?;
-        let resolved = restorer.resolve(&source, &ask, None).await?;
-        let into = Path::new(&ask.into);
-        if at.is_again() && is_complete(into) == Some(false) {
-            end_copy(into).await?;
-            ask.delta = true;
-        }
-        let report = views::to_json(&restorer.run(&source, &ask, &resolved, &at.watch).await?)?;
+        let into = PathBuf::from(&ask.into);
+        let mut backups = Backups::of(at, &source, &ask);
+        let mut is_again = at.is_again();
+        let report = loop {
+            let resolved = backups.next().await?;
+            if is_again && is_complete(&into) == Some(false) {
+                end_copy(&into).await?;
+                ask.delta = true;
+            }
+            match restorer.run(&source, &ask, &resolved, &at.watch).await {
+                Err(error) => backups.pass_over(&resolved, error)?,
+                Ok(report) => break views::to_json(&report)?,
+            }
+            is_again = true;
+        };
         let path = into.join(REPORT);
         std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
         Ok(report)
@@ -77,8 +85,14 @@ pub(super) struct Open;
 impl Part for Open {
     async fn act(&self, at: &At) -> Result<Value> {
         let wanted: Wanted = at.input()?;
-        let resolved = Restorer::of(&at.daemon).resolve(&wanted.source, &wanted.ask, None).await?;
-        views::to_json(&Box::pin(instances::open(&at.daemon, &wanted, &resolved, &at.watch)).await?)
+        let mut backups = Backups::of(at, &wanted.source, &wanted.ask);
+        loop {
+            let resolved = backups.next().await?;
+            match Box::pin(instances::open(&at.daemon, &wanted, &resolved, &at.watch)).await {
+                Err(error) => backups.pass_over(&resolved, error)?,
+                Ok(report) => return views::to_json(&report),
+            }
+        }
     }
 
     async fn look(&self, at: &At) -> Result<Found> {

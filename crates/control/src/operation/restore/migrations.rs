@@ -3,15 +3,18 @@
 
 use api::MigrationView;
 use async_trait::async_trait;
-use engine::postgres::migrations::of_cluster;
+use engine::postgres::migrations::{Migrations, of_cluster};
+use ops::StepPlan;
 use serde_json::Value;
 
-use super::around::run_all;
+use super::around::{Around, run_all};
+use super::preflight::Seen;
 use super::source_of;
-use super::swap::Swap;
+use super::swap::{by_hand, names};
 use crate::driver::Trouble;
 use crate::error::Result;
 use crate::operation::{At, Part};
+use crate::policy::Outside;
 use crate::policy::outside::{Migration, When};
 use crate::report::migration;
 use crate::source::Source;
@@ -23,11 +26,12 @@ pub(super) struct Migrate;
 impl Part for Migrate {
     async fn act(&self, at: &At) -> Result<Value> {
         run_all(at, When::Migrate).await?;
-        let (swap, source) = (at.input::<Swap>()?, at.daemon.source(source_of(at))?);
+        let (around, source) = (at.input::<Around>()?, at.daemon.source(source_of(at))?);
         at.watch.step("look");
-        let expected: Vec<&Migration> = expected(&swap, &source.row.name).collect();
+        let database = around.database();
+        let expected = expected(&around.outside, &source.row.name, database);
         let found = match (of_cluster(&source.cluster.conninfo).await, expected.is_empty()) {
-            (Ok(found), _) => found.iter().map(migration).collect::<Vec<_>>(),
+            (Ok(found), _) => of_it(&found, database),
             (Err(error), true) => {
                 at.work.warn(format!("the migrations are not looked at: {error}"));
                 return Ok(Value::Null);
@@ -44,9 +48,25 @@ impl Part for Migrate {
     }
 }
 
-/// What the stack expects of a source.
-pub(super) fn expected<'a>(swap: &'a Swap, source: &'a str) -> impl Iterator<Item = &'a Migration> {
-    swap.outside.migrations.iter().filter(move |one| one.source == source)
+/// What the stack expects of a source, or of one database of it.
+pub(super) fn expected<'a>(outside: &'a Outside, source: &str, database: Option<&str>) -> Vec<&'a Migration> {
+    let is_meant = |one: &&Migration| one.source == source && database.is_none_or(|name| one.database == name);
+    outside.migrations.iter().filter(is_meant).collect()
+}
+
+fn of_it(found: &[Migrations], database: Option<&str>) -> Vec<MigrationView> {
+    found.iter().filter(|one| database.is_none_or(|name| one.database == name)).map(migration).collect()
+}
+
+/// The step of a plan, where there is something to do.
+pub(super) fn step(outside: &Outside, source: &str, database: Option<&str>) -> Option<StepPlan> {
+    let hooks = names(outside.hooks_at(When::Migrate).map(|hook| hook.name.as_str()));
+    let run = (!hooks.is_empty()).then(|| format!("run {hooks}"));
+    let wanted = expected(outside, source, database);
+    let wanted: Vec<String> = wanted.iter().map(|one| format!("{} is at {}", one.database, one.expects)).collect();
+    let look = (!wanted.is_empty()).then(|| format!("see that {}", wanted.join(", ")));
+    let what: Vec<String> = run.into_iter().chain(look).collect();
+    (!what.is_empty()).then(|| by_hand("migrate", &what.join(", then ")))
 }
 
 /// Where it is not as expected, in words; nothing where all is.
@@ -67,14 +87,17 @@ pub(super) fn differences(found: &[MigrationView], expected: &[&Migration]) -> V
 }
 
 /// Before anything is migrated: what differs then is told, and may be what the hooks are there for.
-pub(super) async fn before(source: &Source, swap: &Swap) -> Vec<String> {
-    let expected: Vec<&Migration> = expected(swap, &source.row.name).collect();
+pub(super) async fn look_at(seen: &mut Seen, source: &Source, outside: &Outside, database: Option<&str>) {
+    let expected = expected(outside, &source.row.name, database);
     if expected.is_empty() {
-        return Vec::new();
+        return;
     }
-    match of_cluster(&source.cluster.conninfo).await {
-        Ok(found) => differences(&found.iter().map(migration).collect::<Vec<_>>(), &expected),
+    let told = match of_cluster(&source.cluster.conninfo).await {
+        Ok(found) => differences(&of_it(&found, database), &expected),
         Err(error) => vec![format!("the migrations of the live server cannot be looked at: {error}")],
+    };
+    for difference in told {
+        seen.note("warns", difference, "after the step migrate it must be as expected");
     }
 }
 

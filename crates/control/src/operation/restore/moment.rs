@@ -8,13 +8,18 @@ use engine::postgres::target::{Request, Resolved, Target, resolve};
 use jiff::Timestamp;
 use vault::Vault;
 use vault::backup::catalog;
+use vault::backup::read::BackupReader;
 use vault::names::SourceName;
 
+use crate::Kind;
 use crate::daemon::{Daemon, unknown};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::operation::{Watch, backup};
+use crate::operation::{At, Watch, backup};
 use crate::report;
+
+/// What fails with so many backups is not theirs.
+const BACKUPS_TRIED: usize = 3;
 
 /// What both the daemon and `recover` restore with.
 #[derive(Debug, Clone)]
@@ -41,17 +46,6 @@ impl Restorer {
         Ok(resolve(&self.vault, source, &request).await?)
     }
 
-    /// The same moment, from none of these backups.
-    pub(super) async fn resolve_without(
-        &self,
-        source: &SourceName,
-        ask: &RestoreAsk,
-        except: &[String],
-    ) -> Result<Resolved> {
-        let request = Request { except: except.to_vec(), ..target_of(ask)? };
-        Ok(resolve(&self.vault, source, &request).await?)
-    }
-
     pub(crate) async fn run(
         &self,
         source: &SourceName,
@@ -63,6 +57,52 @@ impl Restorer {
         let steps = |step: &str| watch.step(step);
         let restored = restore(&self.vault, source, resolved, &request, &watch.progress, &steps).await?;
         Ok(report::of_restore(&restored, self.host.env.now()))
+    }
+}
+
+/// The backups that lead to a moment, the best first. One that turns out to be damaged is no end: the log leads to the same moment from the
+/// one before it.
+#[derive(Debug)]
+pub(in crate::operation) struct Backups<'a> {
+    at: &'a At,
+    source: SourceName,
+    ask: RestoreAsk,
+    passed_over: Vec<String>,
+    first: Option<Error>,
+}
+
+impl<'a> Backups<'a> {
+    pub(in crate::operation) fn of(at: &'a At, source: &SourceName, ask: &RestoreAsk) -> Backups<'a> {
+        Backups { at, source: source.clone(), ask: ask.clone(), passed_over: Vec::new(), first: None }
+    }
+
+    /// The next that has all of its packs. Refuses with what was wrong with the first when there is none.
+    pub(in crate::operation) async fn next(&mut self) -> Result<Resolved> {
+        let vault = &self.at.daemon.vault;
+        loop {
+            let request = Request { except: self.passed_over.clone(), ..target_of(&self.ask)? };
+            let resolved = match resolve(vault, &self.source, &request).await {
+                Ok(resolved) => resolved,
+                Err(error) => return Err(self.first.take().unwrap_or(error.into())),
+            };
+            let looked = async { BackupReader::open(vault, &self.source, &resolved.backup.id).await?.is_whole().await };
+            match looked.await {
+                Ok(()) => return Ok(resolved),
+                Err(error) => self.pass_over(&resolved, error.into())?,
+            }
+        }
+    }
+
+    /// It was tried, and could not be used. Any other failure than damage is not the backup's.
+    pub(in crate::operation) fn pass_over(&mut self, resolved: &Resolved, error: Error) -> Result<()> {
+        if error.kind() != Kind::Damaged || self.passed_over.len() + 1 >= BACKUPS_TRIED {
+            return Err(self.first.take().unwrap_or(error));
+        }
+        let (id, told) = (resolved.backup.id.to_string(), error.body().told());
+        self.at.work.warn(format!("backup {id} cannot be used, and the one before it is tried: {told}"));
+        self.passed_over.push(id);
+        self.first.get_or_insert(error);
+        Ok(())
     }
 }
 

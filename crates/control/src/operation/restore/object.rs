@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::moment::resolved;
 use super::promise::{self, Promise, Promised};
 use super::swap::{by_hand, names, planned, undone};
-use super::{around, quiesce, snapshot};
+use super::{around, connect, migrations, quiesce, snapshot};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances::{self, Wanted};
@@ -61,7 +61,8 @@ pub(in crate::operation) fn parts() -> Vec<(&'static str, Arc<dyn Part>)> {
         ("announce", Arc::new(around::Announce)),
         ("quiesce", Arc::new(quiesce::QuiesceUsers)),
         ("exchange", Arc::new(exchange::Exchange)),
-        ("migrate", Arc::new(around::Hooks::MIGRATE)),
+        ("connect", Arc::new(connect::Connect)),
+        ("migrate", Arc::new(migrations::Migrate)),
         ("resume", Arc::new(quiesce::Resume)),
         ("health", Arc::new(around::Healthy)),
         ("smoke", Arc::new(around::Hooks::SMOKE)),
@@ -100,7 +101,8 @@ fn steps(object: &Object, source: &str) -> Vec<StepPlan> {
             undone(step("quiesce", &what), &format!("start {users}"))
         }),
         Some(undone(step("exchange", &exchange), &format!("give {kept} its name back, and keep the new one aside"))),
-        has(When::Migrate).then(|| by_hand("migrate", &format!("run {}", hooks(When::Migrate)))),
+        Some(by_hand("connect", &format!("connect to {} as {source} is connected to today", object.ask.database))),
+        migrations::step(outside, source, Some(&object.ask.database)),
         stops.then(|| undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!outside.health.is_empty()).then(|| {
             let names = names(outside.health.iter().map(|health| health.name.as_str()));

@@ -1,5 +1,7 @@
 //! Those who use the database find it where it is now: every endpoint of the source is pointed there, and back by the undo.
 
+use std::collections::BTreeSet;
+
 use api::PointedView;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -11,6 +13,7 @@ use crate::driver::Outcome;
 use crate::error::Result;
 use crate::host::Host;
 use crate::operation::{At, Part};
+use crate::policy::Outside;
 use crate::policy::outside::EndpointAt;
 use crate::source;
 
@@ -55,6 +58,13 @@ pub(super) fn said(endpoint: &EndpointAt, moved: &Moved, host: &Host) -> Result<
         of(endpoint, endpoint.says(&name, port))
     };
     Ok(PointedView { endpoint: endpoint.name.clone(), from: text(&moved.from)?, to: text(&moved.to)? })
+}
+
+/// The places that people and programs know the database by, and that it leaves. A port alone says nothing of whose it is.
+pub(super) fn left(outside: &Outside, source: &str, moved: &Moved, host: &Host) -> Result<BTreeSet<String>> {
+    let said = outside.endpoints_of(source).map(|endpoint| said(endpoint, moved, host));
+    let left = said.collect::<Result<Vec<PointedView>>>()?.into_iter().filter(|one| one.from != one.to);
+    Ok(left.map(|one| one.from).filter(|place| place.parse::<u16>().is_err()).collect())
 }
 
 fn of<T>(endpoint: &EndpointAt, outcome: Outcome<T>) -> Result<T> {

@@ -16,12 +16,13 @@ use serde_json::Value;
 use vault::backup::catalog::{self, BackupInfo};
 
 use super::moment::Restorer;
-use super::point::said;
+use super::point::{left, said};
 use super::swap::{Swap, steps};
 use super::{begins, migrations, promise, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
+use crate::driver::service::docker::tied;
 use crate::error::{Error, Result};
 use crate::instances::serves::lying_at;
 use crate::operation::{At, Part, input};
@@ -129,9 +130,7 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     look_at_outside(&mut seen, daemon, &swap.outside).await;
     look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
     look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
-    for difference in migrations::before(source, swap).await {
-        seen.note("warns", difference, "after the step migrate it must be as expected");
-    }
+    migrations::look_at(&mut seen, source, &swap.outside, None).await;
     seen
 }
 
@@ -252,6 +251,7 @@ async fn look_at_server(seen: &mut Seen, daemon: &Daemon, source: &Source, swap:
     for endpoint in swap.moved.iter().flat_map(|_| swap.outside.endpoints_of(name)) {
         look_at_endpoint(seen, daemon, swap, endpoint).await;
     }
+    look_at_tied(seen, daemon, name, swap).await;
 }
 
 pub(super) async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, outside: &Outside) {
@@ -271,6 +271,24 @@ pub(super) async fn look_at_outside(seen: &mut Seen, daemon: &Daemon, outside: &
         }
         if let Err(trouble) = driver.look(host).await {
             seen.note("warns", format!("{who}: not well now: {}", trouble.what), "");
+        }
+    }
+}
+
+/// Whose environment names the old place goes on to it, whatever is pointed where.
+async fn look_at_tied(seen: &mut Seen, daemon: &Daemon, name: &str, swap: &Swap) {
+    let Some(moved) = &swap.moved else { return };
+    let places = match left(&swap.outside, name, moved, &daemon.host) {
+        Ok(places) => places,
+        Err(error) => return seen.error("endpoints", &error),
+    };
+    for place in places {
+        match tied(&daemon.host, swap.outside.services.iter().map(|service| &service.spec), &place).await {
+            Ok(found) => found.into_iter().filter(|one| one.for_good).for_each(|one| {
+                let why = "make it anew with the new place, or let it find the database by a name or a file that is an endpoint";
+                seen.note("warns", format!("container {} names {place} in its environment: it will not follow", one.name), why);
+            }),
+            Err(trouble) => seen.note("warns", format!("containers that name {place} cannot be looked for: {}", trouble.what), ""),
         }
     }
 }

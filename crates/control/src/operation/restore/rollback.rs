@@ -1,6 +1,8 @@
 //! Back to what a restore replaced: the same steps, with the cluster that was kept as the successor. What was written since is kept too.
 
 use api::{ConsentAsk, MomentAsk, Operation, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
+use engine::postgres::control_file::ControlFile;
+use engine::postgres::opened::Opened;
 use engine::postgres::successor::{Succession, read_control, read_fenced_control};
 use engine::postgres::target::written_since;
 use ops::Store;
@@ -13,6 +15,7 @@ use super::{lost, pace, preflight, promise};
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::instances::{opened_as, serves::lying_at};
 use crate::operation::{By, clone::short_id};
 use crate::source::Source;
 use crate::{retired, stacks};
@@ -39,11 +42,15 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let stack = stacks::of_source(daemon, &row.source).await?;
     let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
     let moved = moved_by(daemon, &row).await?;
-    let places = match &moved {
+    let mut places = match &moved {
         None => Succession::back(row.live.as_ref(), row.path.as_ref(), &short_id(daemon)),
         Some(moved) => Succession::elsewhere(moved.from.data_directory.as_ref(), row.path.as_ref(), &short_id(daemon)),
     };
-    let control = read_fenced_control(&places.staged)?;
+    let comes_back = lying_at(daemon, &places.staged).await?;
+    let control = match &comes_back {
+        Some(name) => control_of(&opened_as(daemon, name).await?, &mut places)?,
+        None => read_fenced_control(&places.staged)?,
+    };
     let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
     let replaced = read_control(&places.live)?;
     let (newest_commit, commits_after) = written_since(&index, &replaced).await?;
@@ -79,12 +86,33 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let no_snapshot = promise::consented(daemon, &stack, &row.source, &ask.consent, &mut plan).await?;
     let (back_from, gaps) = (Some(row.operation.clone()), daemon.catalog.gaps(&row.source).await?.len());
     let (stack, outside) = (stack.name, stack.outside);
-    let mut swap =
-        Swap { stack, outside, ask, asked, places, plan, moved, back_from, no_snapshot, gaps, lived_on: None };
+    let mut swap = Swap {
+        stack,
+        outside,
+        ask,
+        asked,
+        places,
+        plan,
+        moved,
+        back_from,
+        no_snapshot,
+        gaps,
+        lived_on: None,
+        comes_back,
+    };
     swap.plan.steps = steps(&swap, &row.source).into_iter().map(planned).collect();
     pace::fill(daemon, &row.source, false, &mut swap.plan).await?;
     lost::fill_since(&index, &source, &replaced, &mut swap.plan).await;
     Ok((swap, source))
+}
+
+/// Of a mount, which need not be served for it: what is local of it tells. Unmounted it is an empty place where no server starts, and so it
+/// may never have been fenced.
+fn control_of(opened: &Opened, places: &mut Succession) -> Result<ControlFile> {
+    places.made_in.clone_from(&opened.home);
+    let skeleton = opened.process().map(|process| process.skeleton());
+    let files = skeleton.as_deref().unwrap_or(&places.staged);
+    Ok(read_fenced_control(files).or_else(|_| read_control(files))?)
 }
 
 /// Of a restore to another place: the way back.

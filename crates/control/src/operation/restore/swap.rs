@@ -48,6 +48,9 @@ pub(super) struct Swap {
     /// The newest timeline on the way to which the moment lies.
     #[serde(default)]
     pub(super) lived_on: Option<u32>,
+    /// The instance that comes back, where it is a mount still.
+    #[serde(default)]
+    pub(super) comes_back: Option<String>,
 }
 
 impl Swap {
@@ -75,7 +78,7 @@ impl Swap {
 impl Swap {
     /// What looks after the successor as long as it is a mount.
     pub(super) fn instance(&self) -> String {
-        format!("restore-{}", self.places.word)
+        self.comes_back.clone().unwrap_or_else(|| format!("restore-{}", self.places.word))
     }
 }
 
@@ -135,7 +138,8 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         points.map(|endpoints| {
             undone(step("point", &format!("point {endpoints} to where it is now")), &format!("point {endpoints} back"))
         }),
-        migrate(swap, source, has(When::Migrate).then(|| hooks(When::Migrate))),
+        Some(by_hand("connect", &format!("connect to it as {source} is connected to today"))),
+        migrations::step(&swap.outside, source, None),
         Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
@@ -161,15 +165,6 @@ fn beside(swap: &Swap) -> String {
         ),
         false => format!("restore {asked} into {staged}, and verify it; the old cluster serves on"),
     }
-}
-
-fn migrate(swap: &Swap, source: &str, hooks: Option<String>) -> Option<StepPlan> {
-    let expected: Vec<String> =
-        migrations::expected(swap, source).map(|one| format!("{} is at {}", one.database, one.expects)).collect();
-    let run = hooks.map(|hooks| format!("run {hooks}"));
-    let look = (!expected.is_empty()).then(|| format!("see that {}", expected.join(", ")));
-    let what: Vec<String> = run.into_iter().chain(look).collect();
-    (!what.is_empty()).then(|| by_hand("migrate", &what.join(", then ")))
 }
 
 pub(super) fn undone(step: StepPlan, how: &str) -> StepPlan {
@@ -254,6 +249,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
         no_snapshot,
         gaps: daemon.catalog.gaps(name).await?.len(),
         lived_on: Some(resolved.lineage.timeline()),
+        comes_back: None,
     };
     swap.plan.steps = steps(&swap, name).into_iter().map(planned).collect();
     pace::fill(daemon, name, swap.ask.open, &mut swap.plan).await?;

@@ -1,99 +1,27 @@
 //! A real BIND with TSIG, and a second one that answers for it only later.
 
-use std::fs;
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
+use testkit::bind::{Bind, KEY, OTHER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::driver::endpoint::EndpointSpec;
 use crate::driver::endpoint::conformance::{World, holds};
 
-const KEY: &str = "cGxhbnRlZC1wbGFudGVkLXBsYW50ZWQtcGxhbnRlZCE=";
-const OTHER: &str = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q=";
+const ZONE: &str =
+    "db A 10.0.0.1\ndb6 AAAA fd00::1\nalias CNAME db1.example.\nmany A 10.0.0.1\nmany A 10.0.0.2\nfixed A 10.0.0.1\n";
+/// One name may not be changed.
+const POLICY: &str = "deny planted-key name fixed.example.test. ANY;";
 
-/// A server in a folder of its own, which ends with the test.
-struct Bind {
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Child,
+fn bind() -> Bind {
+    Bind::start("example.test", ZONE, POLICY)
 }
 
-impl Bind {
-    fn start() -> Bind {
-        for _ in 0..5 {
-            if let Some(bind) = Bind::try_start() {
-                return bind;
-            }
-        }
-        panic!("named does not start: is bind9 installed? scripts/setup does it");
-    }
-
-    fn try_start() -> Option<Bind> {
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        let zone = "$TTL 60\n@ IN SOA ns root 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\ndb A 10.0.0.1\ndb6 AAAA fd00::1\n\
-                    alias CNAME db1.example.\nmany A 10.0.0.1\nmany A 10.0.0.2\nfixed A 10.0.0.1\n";
-        fs::write(at("zone"), zone).unwrap();
-        let settings = format!(
-            "options {{ directory \"{0}\"; pid-file none; session-keyfile \"{0}/session\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
-             recursion no; notify no; }};\ncontrols {{ }};\n\
-             key \"planted-key\" {{ algorithm hmac-sha256; secret \"{KEY}\"; }};\nkey \"weak\" {{ algorithm hmac-sha256; secret \"{OTHER}\"; }};\n\
-             zone \"example.test\" {{ type primary; file \"{0}/zone\"; update-policy {{ deny planted-key name fixed.example.test. ANY; grant planted-key zonesub ANY; }}; }};\n",
-            folder.path().display()
-        );
-        fs::write(at("named.conf"), settings).unwrap();
-        let log = fs::File::create(at("log")).unwrap();
-        let program = if std::path::Path::new("/usr/sbin/named").exists() { "/usr/sbin/named" } else { "named" };
-        let child = Command::new(program)
-            .args(["-g", "-c", &at("named.conf"), "-n", "1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("named can be run: scripts/setup installs it");
-        let mut bind = Bind { folder, port, child };
-        let running = || bind.log().contains(" running\n") || matches!(bind.child.try_wait(), Ok(Some(_)));
-        assert!(testkit::postgres::wait_until(Duration::from_secs(30), running), "{}", bind.log());
-        matches!(bind.child.try_wait(), Ok(None)).then_some(bind)
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn dig(&self, words: &[&str]) -> String {
-        let port = self.port.to_string();
-        let output =
-            Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tcp", "+short"]).args(words).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn nsupdate(&self, lines: &str) {
-        let key = format!("hmac-sha256:planted-key:{KEY}");
-        let mut child = Command::new("nsupdate").args(["-v", "-y", &key]).stdin(Stdio::piped()).spawn().unwrap();
-        let text = format!("server 127.0.0.1 {}\nzone example.test\n{lines}\nsend\n", self.port);
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
-    }
-
-    fn settings(&self, record: &str, name: &str) -> String {
-        format!(
-            "driver = 'dns'\nserver = '127.0.0.1:{}'\nzone = 'example.test'\ndomain = '{name}'\nrecord = '{record}'\nttl = 5\n\
-             key_name = 'planted-key'\nkey = 'env:KEY'\ntimeout_seconds = 3\n",
-            self.port
-        )
-    }
-}
-
-impl Drop for Bind {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn settings(bind: &Bind, record: &str, name: &str) -> String {
+    format!(
+        "driver = 'dns'\nserver = '127.0.0.1:{}'\nzone = 'example.test'\ndomain = '{name}'\nrecord = '{record}'\nttl = 5\n\
+         key_name = 'planted-key'\nkey = 'env:KEY'\ntimeout_seconds = 3\n",
+        bind.port()
+    )
 }
 
 /// One record of it.
@@ -124,20 +52,20 @@ fn spec(text: &str) -> EndpointSpec {
 
 #[tokio::test]
 async fn records_of_each_kind() {
-    let bind = Bind::start();
+    let bind = bind();
     for (record, name, values) in [
         ("A", "db.example.test", ["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
         ("AAAA", "db6.example.test", ["fd00::1", "fd00::2", "fd00::3"]),
         ("CNAME", "alias.example.test", ["db1.example", "db2.example", "db3.example"]),
     ] {
-        holds(&spec(&bind.settings(record, name)), &host(), &OneRecord { bind: &bind, name }, values).await;
+        holds(&spec(&settings(&bind, record, name)), &host(), &OneRecord { bind: &bind, name }, values).await;
     }
 }
 
 #[tokio::test]
 async fn looking_does_not_touch_the_zone_and_a_change_takes_the_ttl() {
-    let bind = Bind::start();
-    let endpoint = spec(&bind.settings("A", "db.example.test"));
+    let bind = bind();
+    let endpoint = spec(&settings(&bind, "A", "db.example.test"));
     let before = bind.dig(&["example.test", "SOA"]);
     assert_eq!(endpoint.driver().probe(&host()).await, []);
     assert_eq!(bind.dig(&["example.test", "SOA"]), before);
@@ -151,9 +79,9 @@ async fn looking_does_not_touch_the_zone_and_a_change_takes_the_ttl() {
 
 #[tokio::test]
 async fn what_is_refused_says_why() {
-    let bind = Bind::start();
-    let server = format!("127.0.0.1:{}", bind.port);
-    let text = |record: &str, name: &str| bind.settings(record, name);
+    let bind = bind();
+    let server = format!("127.0.0.1:{}", bind.port());
+    let text = |record: &str, name: &str| settings(&bind, record, name);
     let db = text("A", "db.example.test");
     let cases = [
         (
@@ -190,16 +118,17 @@ async fn what_is_refused_says_why() {
 
 #[tokio::test]
 async fn a_change_counts_when_all_have_seen_it() {
-    let (first, second) = (Bind::start(), Bind::start());
+    let (first, second) = (bind(), bind());
     let text = format!(
         "{}seen_by = ['127.0.0.1:{}', '127.0.0.1:{}']",
-        first.settings("A", "db.example.test"),
-        first.port,
-        second.port
+        settings(&first, "A", "db.example.test"),
+        first.port(),
+        second.port()
     );
     let endpoint = spec(&text);
     let trouble = endpoint.driver().point(&host(), "10.0.0.1", "10.0.0.2").await.unwrap_err();
-    let what = format!("127.0.0.1:{} still says \"10.0.0.1\", 3 s after \"10.0.0.1\" became \"10.0.0.2\"", second.port);
+    let what =
+        format!("127.0.0.1:{} still says \"10.0.0.1\", 3 s after \"10.0.0.1\" became \"10.0.0.2\"", second.port());
     assert_eq!((trouble.what, trouble.passes), (what, true));
     let follow = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(1));

@@ -28,8 +28,12 @@ impl Configuration {
 
     /// Whether a name stands anywhere in it, whole. Reads files, so not in a task; one that cannot be read says nothing.
     pub(super) fn names(&self, name: &str) -> bool {
+        self.is_fixed(name) || self.mounted.iter().any(|path| files(path).iter().any(|file| file_holds(file, name)))
+    }
+
+    /// Whether its environment names it, which nobody changes.
+    pub(super) fn is_fixed(&self, name: &str) -> bool {
         self.environment.iter().any(|variable| holds(variable, name))
-            || self.mounted.iter().any(|path| files(path).iter().any(|file| file_holds(file, name)))
     }
 }
 

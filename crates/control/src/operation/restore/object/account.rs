@@ -10,7 +10,7 @@ use vault::format::sealed::Kind;
 use super::Object;
 use super::exchange::Exchanged;
 use crate::error::Result;
-use crate::operation::restore::account::{approvals, document, name, objectives, steps, unserved};
+use crate::operation::restore::account::{approvals, document, migrations, name, objectives, proof, steps, unserved};
 use crate::operation::restore::source_of;
 use crate::operation::{At, Part};
 use crate::{kept, restored, stacks, views};
@@ -67,10 +67,10 @@ async fn account(at: &At) -> Result<ExtractReport> {
         commits_lost: object.plan.commits_after,
         rows_lost: Vec::new(),
         rows_lost_note: None,
-        backup: object.plan.backup.clone(),
-        backup_ended: Some(object.plan.backup_ended),
-        evidence: Vec::new(),
-        migrations: Vec::new(),
+        backup: restored.backup.clone(),
+        backup_ended: restored.backup_ended,
+        evidence: evidence(at, &restored).await?,
+        migrations: migrations(run),
         findings: Vec::new(),
         snapshot: run.output("snapshot")["id"].as_str().map(str::to_owned),
         no_snapshot: object.no_snapshot.clone(),
@@ -93,6 +93,15 @@ async fn account(at: &At) -> Result<ExtractReport> {
         runbook: Some(runbook),
         ..restored
     })
+}
+
+/// What was counted on both sides, and when the backup was proven last.
+async fn evidence(at: &At, restored: &ExtractReport) -> Result<Vec<String>> {
+    let rows: u64 = restored.tables.iter().map(|table| table.rows).sum();
+    let counted =
+        format!("{} tables were counted at the moment and as restored: {rows} rows in both", restored.tables.len());
+    let reached = format!("recovery ended at {}, which is where it was told to end", restored.reached);
+    Ok(vec![proof(at, &restored.backup).await?, reached, counted])
 }
 
 fn not_covered(restored: &ExtractReport, exchanged: &Exchanged) -> Vec<String> {

@@ -6,6 +6,7 @@ use engine::postgres::extract::{
     has_database, has_schema, remove_database, remove_empty_schema, remove_schema, swap_database, swap_tables,
     take_tables_back,
 };
+use engine::postgres::target::Resolved;
 use engine::postgres::wire::Conninfo;
 use ops::Found;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::Object;
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::operation::extract::{self, Extract};
-use crate::operation::restore::moment::Restorer;
+use crate::operation::restore::moment::Backups;
 use crate::operation::restore::source_of;
 use crate::operation::{At, Part};
 use crate::views;
@@ -28,18 +29,19 @@ impl Part for Beside {
     /// What a try has left half made is made anew.
     async fn act(&self, at: &At) -> Result<Value> {
         let object: Object = at.input()?;
-        take_away(at).await?;
-        let made = restore(at, &object).await;
-        let report = match made {
-            Ok(report) if report.attention.is_empty() => return views::to_json(&report),
-            other => other,
-        };
-        take_away(at).await?;
-        match report {
-            // Nobody is there to judge it.
-            Ok(report) => Err(Error::InTheWay(report.attention)),
-            Err(Error::Engine(engine::Error::Incomplete { lost, .. })) => Err(Error::InTheWay(lost)),
-            Err(error) => Err(error),
+        let mut backups = Backups::of(at, &object.wanted.source, &object.wanted.ask);
+        loop {
+            let resolved = backups.next().await?;
+            take_away(at).await?;
+            let error = match restore(at, &object, resolved.clone()).await {
+                Ok(report) if report.attention.is_empty() => return views::to_json(&report),
+                // Nobody is there to judge it.
+                Ok(report) => Error::InTheWay(report.attention),
+                Err(Error::Engine(engine::Error::Incomplete { lost, .. })) => Error::InTheWay(lost),
+                Err(error) => error,
+            };
+            take_away(at).await?;
+            backups.pass_over(&resolved, error)?;
         }
     }
 
@@ -48,11 +50,10 @@ impl Part for Beside {
     }
 }
 
-async fn restore(at: &At, object: &Object) -> Result<ExtractReport> {
+async fn restore(at: &At, object: &Object, resolved: Resolved) -> Result<ExtractReport> {
     let daemon = at.daemon.clone();
     let source = daemon.source(source_of(at))?;
     let (wanted, ask) = (object.wanted.clone(), ExtractAsk { swap: false, ..object.ask.clone() });
-    let resolved = Restorer::of(&daemon).resolve(&wanted.source, &wanted.ask, None).await?;
     let (tables, live) = (extract::tables(&ask)?, source.cluster.conninfo.clone());
     let work = Extract { daemon, wanted, resolved, live, ask, tables, into: object.staged.clone() };
     Box::pin(work.run(&at.watch)).await

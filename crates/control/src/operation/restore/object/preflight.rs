@@ -15,7 +15,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::restore::moment::Restorer;
 use crate::operation::restore::preflight::{Seen, look_at_consent, look_at_kept, look_at_outside, look_at_proof};
-use crate::operation::restore::{begins, promise, source_of};
+use crate::operation::restore::{begins, migrations, promise, source_of};
 use crate::operation::{At, Part, extract, input};
 use crate::source::Source;
 use crate::views;
@@ -59,6 +59,7 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, object: &Object, reso
     look_at_outside(&mut seen, daemon, &object.outside).await;
     look_at_kept(&mut seen, daemon, &object.stack, &object.outside).await;
     look_at_consent(&mut seen, object.plan.waived, object.no_snapshot.as_deref());
+    migrations::look_at(&mut seen, source, &object.outside, Some(&object.ask.database)).await;
     seen
 }
 
