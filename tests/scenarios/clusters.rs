@@ -314,11 +314,21 @@ fn a_cluster_moves_into_a_new_one_and_everybody_follows() {
 }
 
 #[test]
-fn killed_after_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clusters::new(), "dies-after");
+fn killed_after_each_of_the_first_steps_it_comes_to_its_end() {
+    rounds::killed(&mut Clusters::new(), "dies-after", &Clusters::STEPS[..8]);
 }
 
 #[test]
-fn what_fails_at_any_step_leaves_everybody_with_the_old_one() {
-    rounds::broken(&mut Clusters::new());
+fn killed_after_each_of_the_last_steps_it_comes_to_its_end() {
+    rounds::killed(&mut Clusters::new(), "dies-after", &Clusters::STEPS[8..]);
+}
+
+#[test]
+fn what_fails_at_any_of_the_first_steps_leaves_everybody_with_the_old_one() {
+    rounds::broken(&mut Clusters::new(), &Clusters::STEPS[..8]);
+}
+
+#[test]
+fn what_fails_at_any_of_the_last_steps_leaves_everybody_with_the_old_one() {
+    rounds::broken(&mut Clusters::new(), &Clusters::STEPS[8..]);
 }

@@ -280,10 +280,10 @@ fn backups_by_rules_and_by_hand_are_found_again() {
 
 #[test]
 fn killed_before_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Commerce::new(), "dies-before");
+    rounds::killed(&mut Commerce::new(), "dies-before", Commerce::STEPS);
 }
 
 #[test]
 fn what_fails_at_any_step_leaves_the_old_state_serving() {
-    rounds::broken(&mut Commerce::new());
+    rounds::broken(&mut Commerce::new(), Commerce::STEPS);
 }

@@ -288,10 +288,10 @@ fn a_bucket_that_cannot_be_used_is_refused_when_it_is_configured() {
 
 #[test]
 fn killed_before_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Platform::new(), "dies-before");
+    rounds::killed(&mut Platform::new(), "dies-before", Platform::STEPS);
 }
 
 #[test]
 fn what_fails_at_any_step_leaves_the_old_state_serving() {
-    rounds::broken(&mut Platform::new());
+    rounds::broken(&mut Platform::new(), Platform::STEPS);
 }

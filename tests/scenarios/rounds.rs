@@ -17,9 +17,9 @@ pub(super) trait Scene {
     fn is_as_it_was(&mut self, step: &str);
 }
 
-/// The daemon dies in each step; the next one brings it to its end.
-pub(super) fn killed<S: Scene>(scene: &mut S, fault: &str) {
-    for step in S::STEPS {
+/// The daemon dies in each of these steps; the next one brings it to its end.
+pub(super) fn killed<S: Scene>(scene: &mut S, fault: &str, steps: &[&str]) {
+    for step in steps {
         let words = scene.harm(step);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         scene.house().killed_and_over(&format!("{}/{step}", S::KIND), fault, &words);
@@ -27,9 +27,9 @@ pub(super) fn killed<S: Scene>(scene: &mut S, fault: &str) {
     }
 }
 
-/// Each step fails for good: what was done is taken back, and the old state serves again. The report comes when all is over.
-pub(super) fn broken<S: Scene>(scene: &mut S) {
-    for step in S::STEPS.iter().filter(|step| **step != "report") {
+/// Each of these steps fails for good: what was done is taken back, and the old state serves again. The report comes when all is over.
+pub(super) fn broken<S: Scene>(scene: &mut S, steps: &[&str]) {
+    for step in steps.iter().filter(|step| **step != "report") {
         let words = scene.harm(step);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         scene.house().breaks_and_goes_back(&format!("{}/{step}", S::KIND), &words);

@@ -328,15 +328,15 @@ fn a_backup_that_is_cut_short_gives_way_to_the_one_before() {
 
 #[test]
 fn killed_before_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clinic::new(), "dies-before");
+    rounds::killed(&mut Clinic::new(), "dies-before", Clinic::STEPS);
 }
 
 #[test]
 fn killed_after_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clinic::new(), "dies-after");
+    rounds::killed(&mut Clinic::new(), "dies-after", Clinic::STEPS);
 }
 
 #[test]
 fn what_fails_at_any_step_leaves_the_old_database_serving() {
-    rounds::broken(&mut Clinic::new());
+    rounds::broken(&mut Clinic::new(), Clinic::STEPS);
 }
