@@ -71,7 +71,7 @@ pub enum Stop {
     Immediate,
     /// Behind the record that begins at this position.
     Behind(Lsn),
-    /// Before the record that begins at this position.
+    /// Before the first record that begins at this position or behind it.
     Before(Lsn),
 }
 

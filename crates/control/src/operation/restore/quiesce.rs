@@ -57,7 +57,7 @@ async fn checkpoint(at: &At) {
         Ok::<(), Error>(())
     };
     match tokio::time::timeout(CHECKPOINT_PATIENCE, asked).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => at.work.say("a checkpoint was made while everybody was served"),
         Ok(Err(error)) => at.work.say(format!("no checkpoint before it is stopped: {error}")),
         Err(_) => at.work.say("the checkpoint takes long, and is not waited for"),
     }
