@@ -9,9 +9,9 @@ use testkit::bind::{Bind, KEY};
 use testkit::podman::Engine;
 use testkit::postgres::{Server, wait_until};
 
-use super::rounds::{self, Scene};
+use super::rounds::{self, Part, Scene, borrowed};
 use crate::house::{House, PATIENCE, server, text};
-use crate::shop::Shop;
+use crate::shop::{Harm, Shop};
 
 const IMAGE: &str = "localhost/tenant";
 const NAME: &str = "db-eu.clusters.test";
@@ -50,8 +50,7 @@ struct Clusters {
     tool: Child,
     tool_port: u16,
     into: PathBuf,
-    known: Vec<u64>,
-    spoilt: String,
+    harm: Harm,
     tenants: Vec<String>,
 }
 
@@ -70,8 +69,8 @@ impl Clusters {
             .spawn()
             .unwrap();
         let into = shop.house.server.home().join("new");
-        let (known, spoilt, tenants) = (Vec::new(), String::new(), Vec::new());
-        let mut clusters = Clusters { shop, tools, bind, engine, tool, tool_port, into, known, spoilt, tenants };
+        let (harm, tenants) = (Harm::default(), Vec::new());
+        let mut clusters = Clusters { shop, tools, bind, engine, tool, tool_port, into, harm, tenants };
         clusters.run_tenants();
         clusters.apply();
         clusters
@@ -209,44 +208,21 @@ impl Clusters {
     fn is_restored(&mut self, step: &str) {
         self.all_believe(PLACES[1], step);
         assert_eq!(self.shop.sql("SHOW data_directory"), text(&self.into), "{step}");
-        assert_eq!(self.shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step}");
-        self.shop.has(&self.known);
-        self.shop.serves();
+        self.shop.is_without(&self.harm, step);
         self.tenants_run(true, step);
     }
 }
 
 impl Scene for Clusters {
     const KIND: &'static str = "restore";
-    const STEPS: &'static [&'static str] = &[
-        "preflight",
-        "snapshot",
-        "beside",
-        "announce",
-        "quiesce",
-        "last-log",
-        "cut-over",
-        "point",
-        "connect",
-        "migrate",
-        "resume",
-        "health",
-        "consumers",
-        "re-sync",
-        "announce-off",
-        "report",
-    ];
 
     fn house(&mut self) -> &mut House {
         &mut self.shop.house
     }
 
     fn harm(&mut self, _: &str) -> Vec<String> {
-        let (time, known) = self.shop.moment();
-        self.known = known;
-        self.shop.spoil();
-        self.spoilt = self.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");
-        self.words(&time)
+        self.harm = self.shop.harm();
+        self.words(&self.harm.time)
     }
 
     fn has_gone_back(&mut self, step: &str) {
@@ -260,14 +236,11 @@ impl Scene for Clusters {
 
     fn is_as_it_was(&mut self, step: &str) {
         self.all_believe(PLACES[0], step);
-        assert_eq!(self.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), self.spoilt, "{step}");
-        self.shop.serves();
+        self.shop.is_with(&self.harm, step);
         self.tenants_run(false, step);
-        for one in self.shop.kept() {
-            self.shop.house.ok(&["retire", one["operation"].as_str().unwrap(), "--yes"]);
-        }
+        self.shop.retire_all();
         assert!(!self.into.exists(), "{step}");
-        self.shop.sql("UPDATE orders SET what = 'app'");
+        self.shop.mend();
     }
 }
 
@@ -286,7 +259,7 @@ fn a_cluster_moves_into_a_new_one_and_everybody_follows() {
                     AND name NOT IN ('listen_addresses', 'port', 'config_file', 'data_directory', 'hba_file', 'ident_file') ORDER BY 1";
     let before = clusters.shop.sql(settings);
     let words = clusters.harm("");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = borrowed(&words);
     let plan = clusters.shop.house.ok(&[&words[..], &["--dry-run"]].concat());
     assert!(plan["findings"].to_string().contains("container stray names 127.0.0.1 in its environment"), "{plan:#}");
     let report = clusters.shop.house.ok(&words);
@@ -314,11 +287,21 @@ fn a_cluster_moves_into_a_new_one_and_everybody_follows() {
 }
 
 #[test]
-fn killed_after_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clusters::new(), "dies-after");
+fn killed_after_each_of_the_first_steps_it_comes_to_its_end() {
+    rounds::killed(&mut Clusters::new(), "dies-after", Part::First);
 }
 
 #[test]
-fn what_fails_at_any_step_leaves_everybody_with_the_old_one() {
-    rounds::broken(&mut Clusters::new());
+fn killed_after_each_of_the_last_steps_it_comes_to_its_end() {
+    rounds::killed(&mut Clusters::new(), "dies-after", Part::Last);
+}
+
+#[test]
+fn what_fails_at_any_of_the_first_steps_leaves_everybody_with_the_old_one() {
+    rounds::broken(&mut Clusters::new(), Part::First);
+}
+
+#[test]
+fn what_fails_at_any_of_the_last_steps_leaves_everybody_with_the_old_one() {
+    rounds::broken(&mut Clusters::new(), Part::Last);
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use testkit::podman::Engine;
 use testkit::postgres::{StopMode, wait_until};
 
-use super::rounds::{self, Scene};
+use super::rounds::{self, Part, Scene, borrowed};
 use crate::approver::Approver;
 use crate::house::{House, PATIENCE, server, text};
 use crate::shop::write;
@@ -198,21 +198,6 @@ impl Clinic {
 
 impl Scene for Clinic {
     const KIND: &'static str = "extract";
-    const STEPS: &'static [&'static str] = &[
-        "preflight",
-        "snapshot",
-        "beside",
-        "announce",
-        "quiesce",
-        "exchange",
-        "connect",
-        "migrate",
-        "resume",
-        "health",
-        "smoke",
-        "announce-off",
-        "report",
-    ];
 
     fn house(&mut self) -> &mut House {
         &mut self.house
@@ -286,7 +271,7 @@ fn the_runbook_of_a_single_server() {
     });
     clinic.release_and_spoil("before the release");
     let words = Clinic::words("before the release");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = borrowed(&words);
     let plan = clinic.house.ok(&[&words[..], &["--dry-run"]].concat());
     assert_eq!(plan["backup"], damaged.as_str(), "nobody knows yet: {plan:#}");
     let (_, refused) = clinic.house.run(&words);
@@ -298,6 +283,7 @@ fn the_runbook_of_a_single_server() {
 
     let logs = clinic.house.prints(&["ops", "logs", &id]);
     assert!(logs.contains(&format!("backup {damaged} cannot be used")), "{logs}");
+    assert!(logs.contains("taken in full, as the backup before cannot be built upon"), "{logs}");
     let report = clinic.house.ok(&["report", &id]);
     assert_ne!(report["backup"], damaged.as_str(), "{report:#}");
     assert!(report["snapshot"].is_string() && report["approvals"][0]["by"] == "lead", "{report:#}");
@@ -322,21 +308,21 @@ fn a_backup_that_is_cut_short_gives_way_to_the_one_before() {
     let (code, refused) = clinic.house.run(&["restore", "shop", "--backup", &cut, "--into", text(&into), "--yes"]);
     assert_eq!((code, refused["code"].as_str()), (6, Some("RK-1020")), "{refused:#}");
     let words = Clinic::words("before");
-    clinic.house.ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    clinic.house.ok(&borrowed(&words));
     clinic.has_gone_back("all of it");
 }
 
 #[test]
 fn killed_before_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clinic::new(), "dies-before");
+    rounds::killed(&mut Clinic::new(), "dies-before", Part::All);
 }
 
 #[test]
 fn killed_after_every_step_it_comes_to_its_end() {
-    rounds::killed(&mut Clinic::new(), "dies-after");
+    rounds::killed(&mut Clinic::new(), "dies-after", Part::All);
 }
 
 #[test]
 fn what_fails_at_any_step_leaves_the_old_database_serving() {
-    rounds::broken(&mut Clinic::new());
+    rounds::broken(&mut Clinic::new(), Part::All);
 }

@@ -320,7 +320,6 @@ fn all_codes() -> Vec<Code> {
     [vault::error::CODES, engine::error::CODES, CODES, engine::mount::error::CODES].concat()
 }
 
-/// The kind of an error of which only the code is left.
 /// Who does not know a name looks there.
 fn where_names_are(what: &str) -> Option<&'static str> {
     Some(match what {
@@ -342,6 +341,7 @@ fn where_names_are(what: &str) -> Option<&'static str> {
     })
 }
 
+/// The kind of an error of which only the code is left.
 pub(crate) fn kind_of_code(code: &str) -> Kind {
     all_codes().iter().find(|row| row.code == code).map_or(Kind::Internal, |row| row.kind)
 }

@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-
 use vault::backup::read::BackupReader;
 use vault::{Kind, Vault};
 

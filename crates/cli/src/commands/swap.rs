@@ -111,7 +111,10 @@ pub async fn retire(args: &OpChangeArgs, around: &Surroundings) -> Outcome {
         agree(around, &format!("remove {} for good", kept.path), args.yes, false)?;
     }
     client.retire(&args.id).await?;
-    print("It is gone. What the vault has of it stays.\n");
+    match around.global.json {
+        true => print_json(&serde_json::json!({ "operation": args.id, "removed": true }))?,
+        false => print("It is gone. What the vault has of it stays.\n"),
+    }
     Ok(WELL)
 }
 

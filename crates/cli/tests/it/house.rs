@@ -154,8 +154,12 @@ impl House {
     }
 
     fn command(&self, words: &[&str]) -> Command {
+        self.command_for_people(&[&["--json"], words].concat())
+    }
+
+    fn command_for_people(&self, words: &[&str]) -> Command {
         let mut command = self.as_user(Command::new(&self.program));
-        command.arg("--config").arg(self.path("rekindle.toml")).arg("--json").args(words);
+        command.arg("--config").arg(self.path("rekindle.toml")).args(words);
         command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");
         command
     }
@@ -174,9 +178,7 @@ impl House {
 
     /// What a command that must succeed prints for people.
     pub(crate) fn prints(&self, words: &[&str]) -> String {
-        let mut command = self.as_user(Command::new(&self.program));
-        command.arg("--config").arg(self.path("rekindle.toml")).args(words);
-        let done = command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap();
+        let done = self.command_for_people(words).stdin(Stdio::null()).output().unwrap();
         assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
     }

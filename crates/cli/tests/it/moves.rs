@@ -7,6 +7,7 @@ use testkit::postgres::wait_until;
 
 use crate::house::PATIENCE;
 use crate::shop::{Shop, newest};
+use crate::swaps::is_mount;
 
 const STEPS: [&str; 16] = [
     "preflight",
@@ -132,10 +133,13 @@ fn a_mount_that_is_left_behind_serves_again() {
     shop.house.ok(&[&moved.words(&time, &port)[..], &more, &no_snapshot].concat());
     assert_eq!(shop.sql("SHOW data_directory"), moved.into.display().to_string());
     shop.serves();
+    let old = shop.house.server.data_dir();
+    assert!(is_mount(&moved.into) && !old.join("global/pg_control").exists());
     let id = newest(&shop.house)["id"].as_str().unwrap().to_owned();
     shop.house.ok(&[&["rollback", &id, "--yes"], &no_snapshot[..]].concat());
     shop.serves();
-    assert_eq!(shop.sql("SHOW data_directory"), shop.house.server.data_dir().display().to_string());
+    assert_eq!(shop.sql("SHOW data_directory"), old.display().to_string());
+    assert!(is_mount(&old));
     assert_ne!(shop.sql("SELECT to_regclass('of_the_first')"), "");
 }
 
@@ -144,19 +148,14 @@ fn cancelled_from_the_cut_over_on_the_old_place_serves_again() {
     let mut moved = Move::new();
     let (port, before) = (moved.port.to_string(), moved.settings());
     for step in &STEPS[6..15] {
-        let (time, _) = moved.shop.moment();
-        moved.shop.spoil();
-        let spoilt = moved.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");
-        let words = [moved.words(&time, &port), vec!["--yes"]].concat();
+        let harm = moved.shop.harm();
+        let words = [moved.words(&harm.time, &port), vec!["--yes"]].concat();
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
         moved.shop.hangs_and_cancelled(step, &words.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(moved.settings(), before, "{step}");
-        assert_eq!(moved.shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), spoilt, "{step}");
-        moved.shop.serves();
-        for one in moved.shop.kept() {
-            assert_eq!(one["path"].as_str(), moved.into.to_str(), "{step}: {one:#}");
-            moved.shop.house.ok(&["retire", one["operation"].as_str().unwrap(), "--yes"]);
-        }
+        moved.shop.is_with(&harm, step);
+        let kept = moved.shop.retire_all();
+        assert!(kept.iter().all(|path| Some(path.as_str()) == moved.into.to_str()), "{step}: {kept:?}");
         assert!(!moved.into.exists(), "{step}");
     }
 }

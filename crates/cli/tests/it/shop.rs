@@ -15,6 +15,16 @@ pub(crate) struct Shop {
     url: String,
 }
 
+/// What was worth going back to, and what was then done to it.
+#[derive(Debug, Default)]
+pub(crate) struct Harm {
+    pub(crate) time: String,
+    /// Orders that were acknowledged before it.
+    known: Vec<u64>,
+    /// How many were spoilt.
+    spoilt: String,
+}
+
 /// An application: writes numbered orders, and notes each that was acknowledged.
 const APPLICATION: &str = r#"#!/bin/bash
 while :; do
@@ -175,6 +185,47 @@ impl Shop {
     pub(crate) fn spoil(&self) {
         self.sql("INSERT INTO orders (what) SELECT 'nonsense' FROM generate_series(1, 50); UPDATE orders SET what = 'spoilt'");
         self.house.caught_up();
+    }
+
+    pub(crate) fn harm(&self) -> Harm {
+        let (time, known) = self.moment();
+        self.spoil();
+        Harm { time, known, spoilt: self.spoilt() }
+    }
+
+    fn spoilt(&self) -> String {
+        self.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'")
+    }
+
+    /// Nothing of the harm is left, nothing that was acknowledged before it is missing, and it serves.
+    pub(crate) fn is_without(&self, harm: &Harm, step: &str) {
+        assert_eq!(self.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step}");
+        self.has(&harm.known);
+        self.serves();
+    }
+
+    /// It serves as it did when a restore was asked for.
+    pub(crate) fn is_with(&self, harm: &Harm, step: &str) {
+        assert_eq!(self.spoilt(), harm.spoilt, "{step}");
+        self.serves();
+    }
+
+    /// What came back with the old state is not to be taken for what the next restore leaves.
+    pub(crate) fn mend(&self) {
+        self.sql("UPDATE orders SET what = 'app'");
+    }
+
+    pub(crate) fn retire_newest(&self) {
+        let operation = newest(&self.house)["id"].as_str().unwrap().to_owned();
+        self.house.ok(&["retire", &operation, "--yes"]);
+    }
+
+    /// Everything that is kept goes; where each of it lay.
+    pub(crate) fn retire_all(&self) -> Vec<String> {
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
+        let kept = self.kept();
+        kept.iter().for_each(|one| drop(self.house.ok(&["retire", &text(one, "operation"), "--yes"])));
+        kept.iter().map(|one| text(one, "path")).collect()
     }
 
     /// It writes, and what it writes is there.

@@ -12,6 +12,8 @@ use crate::shop::{Shop, newest};
 mod mounted;
 mod told;
 
+pub(crate) use mounted::is_mount;
+
 #[test]
 fn the_live_cluster_is_replaced_and_everything_serves_again() {
     let shop = Shop::new();
@@ -32,6 +34,8 @@ fn the_live_cluster_is_replaced_and_everything_serves_again() {
     shop.serves();
     assert_eq!(shop.said(), ["page", "schema", "index", "tell"]);
     assert!(report["markdown"].as_str().unwrap().contains("| cut-over |"), "{report:#}");
+    let log = house.prints(&["ops", "logs", report["operation"].as_str().unwrap()]);
+    assert!(log.contains("a checkpoint was made while everybody was served"), "{log}");
     assert!(report["commits_lost"].as_u64().unwrap() > 0, "{report:#}");
     let operation = report["operation"].as_str().unwrap();
     assert_eq!(house.ok(&["report", operation])["retired"], report["retired"]);
@@ -118,15 +122,11 @@ const STEPS: [&str; 14] = [
 fn killed_after_every_step_it_comes_to_its_end() {
     let mut shop = Shop::new();
     for step in STEPS {
-        let (time, known) = shop.moment();
-        shop.spoil();
-        let words = ["restore", "shop", "--time", &time, "--swap", "--yes"];
+        let harm = shop.harm();
+        let words = ["restore", "shop", "--time", &harm.time, "--swap", "--yes"];
         shop.killed_and_over(step, "dies-after", &words);
-        shop.serves();
-        shop.has(&known);
-        assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what <> 'app'"), "0", "{step}");
-        let operation = newest(&shop.house)["id"].as_str().unwrap().to_owned();
-        shop.house.ok(&["retire", &operation, "--yes"]);
+        shop.is_without(&harm, step);
+        shop.retire_newest();
     }
 }
 
@@ -135,16 +135,11 @@ fn killed_after_every_step_it_comes_to_its_end() {
 fn cancelled_at_every_step_the_old_state_serves_again() {
     let mut shop = Shop::new();
     for step in STEPS.into_iter().filter(|step| *step != "report") {
-        let (time, _) = shop.moment();
-        shop.spoil();
-        let spoilt = shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'");
-        shop.hangs_and_cancelled(step, &["restore", "shop", "--time", &time, "--swap", "--yes"]);
-        assert_eq!(shop.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"), spoilt, "{step}");
-        shop.serves();
-        for one in shop.kept() {
-            assert!(one["path"].as_str().unwrap().contains(".undone-"), "{step}: {one:#}");
-            shop.house.ok(&["retire", one["operation"].as_str().unwrap(), "--yes"]);
-        }
+        let harm = shop.harm();
+        shop.hangs_and_cancelled(step, &["restore", "shop", "--time", &harm.time, "--swap", "--yes"]);
+        shop.is_with(&harm, step);
+        let kept = shop.retire_all();
+        assert!(kept.iter().all(|path| path.contains(".undone-")), "{step}: {kept:?}");
         let left = std::fs::read_dir(shop.house.server.home()).unwrap().flatten();
         let left: Vec<String> = left.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         assert!(
@@ -153,6 +148,33 @@ fn cancelled_at_every_step_the_old_state_serves_again() {
         );
     }
     shop.house.is_sound();
+}
+
+/// The data is back, and that is not enough: who gets in must be able to write.
+#[test]
+fn a_server_that_takes_no_writes_waits_for_a_person() {
+    let shop = Shop::new();
+    let harm = shop.harm();
+    // The one that runs has not read it; the one that comes with these settings does.
+    shop.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    let (code, _) = shop.house.run(&["restore", "shop", "--time", &harm.time, "--swap", "--yes"]);
+    let waits = newest(&shop.house);
+    assert_eq!((code != 0, waits["status"].as_str(), waits["step"].as_str()), (true, Some("paused"), Some("connect")));
+    assert!(waits["error"]["message"].as_str().unwrap().contains("takes no writes"), "{waits:#}");
+    let id = waits["id"].as_str().unwrap();
+    let shown = shop.house.prints(&["ops", "show", id]);
+    for told in ["data        ✓ back since", "connection  ✗ step connect failed", "behaviour   not yet: step health"]
+    {
+        assert!(shown.contains(told), "{told}\n{shown}");
+    }
+    let status = shop.house.prints(&["status"]);
+    assert!(status.contains(&format!("RESTORING, step connect (rekindle ops show {id})")), "{status}");
+    shop.sql("ALTER SYSTEM RESET default_transaction_read_only");
+    shop.sql("SELECT pg_reload_conf()");
+    shop.house.ok(&["ops", "resume", id]);
+    let is_over = || newest(&shop.house)["status"] == "succeeded";
+    assert!(wait_until(PATIENCE, is_over), "{:#}\n{}", newest(&shop.house), shop.house.log());
+    shop.is_without(&harm, "resumed");
 }
 
 #[test]

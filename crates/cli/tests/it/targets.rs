@@ -48,9 +48,15 @@ fn all_targets(major: u32) {
     let story = tell(&house.server);
     traffic.kill().unwrap();
     traffic.wait().unwrap();
+    // In the middle of a record, as a server that writes page by page may say where it is.
+    let sql = |text: &str| house.server.sql("postgres", text).trim().to_owned();
+    let inside = sql("SELECT '0/' || upper(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint + 9000))");
+    sql("SELECT pg_logical_emit_message(false, 'long', repeat('a', 40000))");
+    sql("INSERT INTO said VALUES ('six')");
     house.caught_up();
     let cases: &[(&str, &[&str], &str)] = &[
-        ("latest", &["--to", "latest"], "zero one two three four five"),
+        ("latest", &["--to", "latest"], "zero one two three four five six"),
+        ("inside", &["--lsn", &inside, "--before"], "zero one two three four five"),
         ("time", &["--time", &story.time], "zero one"),
         ("point", &["--restore-point", "release"], "zero one two"),
         ("lsn", &["--lsn", &story.lsn, "--before"], "zero one two three"),

@@ -71,7 +71,7 @@ pub enum Stop {
     Immediate,
     /// Behind the record that begins at this position.
     Behind(Lsn),
-    /// Before the record that begins at this position.
+    /// Before the first record that begins at this position or behind it.
     Before(Lsn),
 }
 
@@ -202,7 +202,7 @@ impl<'a> Finder<'a> {
         let info = ClusterInfo::of(&backup.head)?;
         let finder = Finder { lineage, ..*self };
         let search = search::Search::new(&finder, backup, &info, reach);
-        let found = search::Found { stop: Stop::Immediate, end, last_commit: Some(backup.head.ended) };
+        let found = search::Found { stop: Stop::Immediate, end, last_commit: Some(backup.head.ended), log_end: end };
         Ok(Ok(finder.resolved(backup, info.clone(), reach, &search, found).await?))
     }
 
@@ -222,7 +222,7 @@ impl<'a> Finder<'a> {
             timeline: self.lineage.timeline_at(found.end).min(reach.timeline),
             lineage: self.lineage.clone(),
             stop: found.stop,
-            log_end: found.log_end(),
+            log_end: found.log_end,
             reached: found.end,
             last_commit: found.last_commit,
             newest_commit,

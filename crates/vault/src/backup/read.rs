@@ -82,7 +82,7 @@ impl BackupReader {
     /// Every pack that it needs is there, and as long as it should be. What is in them is not read.
     ///
     /// `Error::Damaged` with the first that is not.
-    pub async fn is_whole(&self) -> Result<()> {
+    pub async fn must_be_whole(&self) -> Result<()> {
         let mut wanted: HashMap<String, u64> =
             self.table.packs.iter().map(|pack| (Name::Pack(pack.id).to_string(), pack.size)).collect();
         let mut listing = self.vault.store().list("packs/");

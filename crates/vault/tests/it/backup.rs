@@ -186,22 +186,22 @@ async fn what_lacks_a_pack_or_part_of_one_is_not_whole() {
         BackupReader::open(&vault, &source, &first).await.unwrap(),
         BackupReader::open(&vault, &source, &second).await.unwrap(),
     );
-    first.is_whole().await.unwrap();
-    second.is_whole().await.unwrap();
+    first.must_be_whole().await.unwrap();
+    second.must_be_whole().await.unwrap();
     let theirs: Vec<_> = first.packs().iter().map(|pack| pack.id).collect();
     let own = second.packs().iter().find(|pack| !theirs.contains(&pack.id)).unwrap();
     let path = |pack| folder.path().join("vault").join(Name::Pack(pack).to_string());
     let whole = std::fs::read(path(own.id)).unwrap();
     std::fs::remove_file(path(own.id)).unwrap();
-    let missing = second.is_whole().await.unwrap_err().to_string();
+    let missing = second.must_be_whole().await.unwrap_err().to_string();
     assert!(missing.contains(&Name::Pack(own.id).to_string()) && missing.contains("missing"), "{missing}");
-    first.is_whole().await.unwrap();
+    first.must_be_whole().await.unwrap();
     std::fs::write(path(own.id), &whole[..whole.len() - 1]).unwrap();
-    let short = second.is_whole().await.unwrap_err();
+    let short = second.must_be_whole().await.unwrap_err();
     assert!(short.to_string().contains(&format!("and should have {}", whole.len())), "{short}");
     assert_eq!(short.kind(), vault::Kind::Damaged);
     std::fs::write(path(own.id), &whole).unwrap();
     let shared = second.packs().iter().find(|pack| theirs.contains(&pack.id)).unwrap();
     std::fs::remove_file(path(shared.id)).unwrap();
-    second.is_whole().await.unwrap_err();
+    second.must_be_whole().await.unwrap_err();
 }

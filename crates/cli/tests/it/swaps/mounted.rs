@@ -22,7 +22,7 @@ fn opened(shop: &Shop) -> String {
     report["operation"].as_str().unwrap().to_owned()
 }
 
-fn is_mount(path: &Path) -> bool {
+pub(crate) fn is_mount(path: &Path) -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     mounts.lines().any(|line| line.split(' ').nth(4) == path.to_str())
 }

@@ -85,7 +85,8 @@ impl<'a> Backups<'a> {
                 Ok(resolved) => resolved,
                 Err(error) => return Err(self.first.take().unwrap_or(error.into())),
             };
-            let looked = async { BackupReader::open(vault, &self.source, &resolved.backup.id).await?.is_whole().await };
+            let looked =
+                async { BackupReader::open(vault, &self.source, &resolved.backup.id).await?.must_be_whole().await };
             match looked.await {
                 Ok(()) => return Ok(resolved),
                 Err(error) => self.pass_over(&resolved, error.into())?,

@@ -21,6 +21,7 @@ use crate::policy::outside::Service;
 
 const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Quiesce;
@@ -29,6 +30,7 @@ pub(super) struct Quiesce;
 impl Part for Quiesce {
     async fn act(&self, at: &At) -> Result<Value> {
         let swap: Swap = at.input()?;
+        checkpoint(at).await;
         stop_users(at).await?;
         stop_server(at, &swap, &swap.places.live).await.map(|()| Value::Null)
     }
@@ -41,6 +43,23 @@ impl Part for Quiesce {
             start_server(at, &swap, live).await?;
         }
         start_users(at).await
+    }
+}
+
+/// While everybody is served still: what a server that is stopped would have to write then, it has written. Of one that does not answer, or
+/// where it is not allowed, it takes longer, and no harm is done.
+async fn checkpoint(at: &At) {
+    let asked = async {
+        let source = at.daemon.source(source_of(at))?;
+        let mut sql = Connection::connect(&source.cluster.conninfo, Mode::Sql).await?;
+        sql.query("CHECKPOINT").await?;
+        sql.close().await;
+        Ok::<(), Error>(())
+    };
+    match tokio::time::timeout(CHECKPOINT_PATIENCE, asked).await {
+        Ok(Ok(())) => at.work.say("a checkpoint was made while everybody was served"),
+        Ok(Err(error)) => at.work.say(format!("no checkpoint before it is stopped: {error}")),
+        Err(_) => at.work.say("the checkpoint takes long, and is not waited for"),
     }
 }
 

@@ -42,13 +42,14 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let stack = stacks::of_source(daemon, &row.source).await?;
     let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
     let moved = moved_by(daemon, &row).await?;
-    let mut places = match &moved {
-        None => Succession::back(row.live.as_ref(), row.path.as_ref(), &short_id(daemon)),
-        Some(moved) => Succession::elsewhere(moved.from.data_directory.as_ref(), row.path.as_ref(), &short_id(daemon)),
-    };
+    let mut places = places_of(&row, moved.as_ref(), &short_id(daemon));
     let comes_back = lying_at(daemon, &places.staged).await?;
     let control = match &comes_back {
-        Some(name) => control_of(&opened_as(daemon, name).await?, &mut places)?,
+        Some(name) => {
+            let opened = opened_as(daemon, name).await?;
+            places.made_in.clone_from(&opened.home);
+            control_of_mount(&opened)?
+        }
         None => read_fenced_control(&places.staged)?,
     };
     let index = LogIndex::load(&daemon.vault, &source.row.name.parse()?).await?;
@@ -106,12 +107,19 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     Ok((swap, source))
 }
 
+/// What is kept takes the place of what serves now, or serves where it lies.
+fn places_of(row: &RetiredRow, moved: Option<&Moved>, id: &str) -> Succession {
+    match moved {
+        None => Succession::back(row.live.as_ref(), row.path.as_ref(), id),
+        Some(moved) => Succession::elsewhere(moved.from.data_directory.as_ref(), row.path.as_ref(), id),
+    }
+}
+
 /// Of a mount, which need not be served for it: what is local of it tells. Unmounted it is an empty place where no server starts, and so it
 /// may never have been fenced.
-fn control_of(opened: &Opened, places: &mut Succession) -> Result<ControlFile> {
-    places.made_in.clone_from(&opened.home);
+fn control_of_mount(opened: &Opened) -> Result<ControlFile> {
     let skeleton = opened.process().map(|process| process.skeleton());
-    let files = skeleton.as_deref().unwrap_or(&places.staged);
+    let files = skeleton.as_deref().unwrap_or(&opened.instance.data_directory);
     Ok(read_fenced_control(files).or_else(|_| read_control(files))?)
 }
 

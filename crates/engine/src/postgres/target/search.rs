@@ -26,16 +26,8 @@ pub(super) struct Found {
     /// The end of the last record that is replayed.
     pub(super) end: Lsn,
     pub(super) last_commit: Option<Timestamp>,
-}
-
-impl Found {
     /// Recovery looks at the record it stops before, so that must be there too.
-    pub(super) fn log_end(&self) -> Lsn {
-        match self.stop {
-            Stop::Before(lsn) => self.end.max(lsn),
-            _ => self.end,
-        }
-    }
+    pub(super) log_end: Lsn,
 }
 
 /// A record that may be stopped at.
@@ -88,10 +80,18 @@ impl<'a> Search<'a> {
     async fn at_the_end(&self) -> Result<Result<Found, Refused>> {
         let tail = self.tail(self.reach.end).await?;
         Ok(match tail.last_record {
-            Some((start, end)) if start >= self.consistent() => {
-                Ok(Found { stop: Stop::Behind(start), end, last_commit: self.last_commit(end, &tail).await? })
-            }
-            _ => Ok(Found { stop: Stop::Immediate, end: self.consistent(), last_commit: Some(self.backup.head.ended) }),
+            Some((start, end)) if start >= self.consistent() => Ok(Found {
+                stop: Stop::Behind(start),
+                end,
+                last_commit: self.last_commit(end, &tail).await?,
+                log_end: end,
+            }),
+            _ => Ok(Found {
+                stop: Stop::Immediate,
+                end: self.consistent(),
+                last_commit: Some(self.backup.head.ended),
+                log_end: self.consistent(),
+            }),
         })
     }
 
@@ -121,7 +121,7 @@ impl<'a> Search<'a> {
         match self.record_from(lsn).await? {
             Some((start, end)) => {
                 let last_commit = self.last_commit(end, &self.tail(end).await?).await?;
-                Ok(Ok(Found { stop: Stop::Behind(start), end, last_commit }))
+                Ok(Ok(Found { stop: Stop::Behind(start), end, last_commit, log_end: end }))
             }
             None => Ok(Err(format!("no record begins at or behind {lsn} before the log ends at {}", self.reach.end))),
         }
@@ -158,17 +158,19 @@ impl<'a> Search<'a> {
         }
         let last_commit =
             if at.commit { Some(at.time) } else { self.last_commit(at.end_lsn, &self.tail(at.end_lsn).await?).await? };
-        Ok(Ok(Found { stop: Stop::Behind(at.lsn), end: at.end_lsn, last_commit }))
+        Ok(Ok(Found { stop: Stop::Behind(at.lsn), end: at.end_lsn, last_commit, log_end: at.end_lsn }))
     }
 
-    /// Stops before the record at `lsn`.
+    /// Stops before the record at `lsn`, and before one that has begun before it and goes on behind it: a server replays what begins before
+    /// its target.
     async fn before(&self, lsn: Lsn) -> Result<Result<Found, Refused>> {
         if lsn < self.consistent() {
             return Ok(Err(format!("it lies at {lsn}, before backup {} is consistent", self.backup.id)));
         }
         let tail = self.tail(lsn).await?;
         let end = tail.last_record.map_or(lsn, |(_, end)| end.min(lsn));
-        Ok(Ok(Found { stop: Stop::Before(lsn), end, last_commit: self.last_commit(lsn, &tail).await? }))
+        let last_commit = self.last_commit(lsn, &tail).await?;
+        Ok(Ok(Found { stop: Stop::Before(end), end, last_commit, log_end: lsn }))
     }
 
     /// The last commit before a position: in the tail if it has one, else by the heads, else the backup's own end.
