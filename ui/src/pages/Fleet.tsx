@@ -3,13 +3,14 @@
 import { Alert, Button, Group, SegmentedControl, Text, TextInput } from "@mantine/core";
 import { IconDatabasePlus, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { Link, Redirect } from "wouter";
+import { navigate } from "wouter/use-browser-location";
 import { may } from "../api/may";
 import { alarmsOptions, useMe } from "../api/queries";
 import type { FleetRow } from "../api/types";
 import { FleetTable } from "./fleet/FleetTable";
-import { counts, matching, type Shown } from "./fleet/filter";
+import { asText, counts, IN_NEED_FIRST, matching, orderOf, type Shown, shownOf } from "./fleet/filter";
 import { useFleet } from "./fleet/useFleet";
 import { Empty } from "../parts/Empty";
 import { Waiting } from "../parts/Loaded";
@@ -46,11 +47,19 @@ function Nothing() {
   );
 }
 
+function addressOf(search: string, shown: Shown, order: string): string {
+  const said = { ...(search && { search }), ...(shown !== "all" && { shown }), ...(order !== asText(IN_NEED_FIRST) && { order }) };
+  return `${window.location.pathname}?${new URLSearchParams(said)}`.replace(/\?$/, "");
+}
+
 function Rows({ rows }: { rows: FleetRow[] }) {
-  const [search, setSearch] = useState("");
-  const [shown, setShown] = useState<Shown>("all");
+  const [address] = useState(() => new URLSearchParams(window.location.search));
+  const [search, setSearch] = useState(address.get("search") ?? "");
+  const [shown, setShown] = useState(shownOf(address.get("shown")));
+  const [order, setOrder] = useState(orderOf(address.get("order")));
   const wanted = useDeferredValue(search);
-  const found = useMemo(() => matching(rows, wanted, shown), [rows, wanted, shown]);
+  const found = useMemo(() => matching(rows, wanted, shown, order), [rows, wanted, shown, order]);
+  useEffect(() => navigate(addressOf(wanted, shown, asText(order)), { replace: true }), [wanted, shown, order]);
   const of = useMemo(() => counts(rows), [rows]);
   const choices = [
     { value: "all", label: `All ${of.all}` },
@@ -75,7 +84,7 @@ function Rows({ rows }: { rows: FleetRow[] }) {
       {found.length === 0 ? (
         <Empty title="No stack is like that">Search for something else, or show all of them.</Empty>
       ) : (
-        <FleetTable rows={found} />
+        <FleetTable rows={found} order={order} onOrder={setOrder} />
       )}
       <Text size="xs" c="dimmed" role="status">{counted(found.length, "stack", "stacks")} of {rows.length}</Text>
     </>

@@ -32,6 +32,19 @@ test("thousands of stacks are listed, searched and filtered", async () => {
   await table.getByRole("link", { name: "stack-04711" }).click();
   await page.getByRole("heading", { name: "stack-04711" }).waitFor();
   await page.goBack();
+  await expect.poll(() => table.getByRole("row").count()).toBe(2);
+  expect(await page.getByLabel("Search for a stack or a source").inputValue()).toBe("stack-04711");
+  await page.getByLabel("Search for a stack or a source").fill("");
+  const first = () => table.getByRole("row").nth(1).getByRole("link").textContent();
+  await table.getByRole("button", { name: "Stack" }).click();
+  await expect.poll(first).toBe("shop");
+  await table.getByRole("button", { name: "Stack" }).click();
+  await expect.poll(first).toBe(`stack-0${STACKS - 1}`);
+  expect(await table.getByRole("columnheader", { name: "Stack" }).getAttribute("aria-sort")).toBe("descending");
+  await page.waitForURL(/order=-name/);
+  await page.reload();
+  await expect.poll(first).toBe(`stack-0${STACKS - 1}`);
+  await table.getByRole("button", { name: "State" }).click();
 
   await page.mouse.wheel(0, 400_000);
   await table.getByRole("link", { name: /^stack-04/ }).first().waitFor();

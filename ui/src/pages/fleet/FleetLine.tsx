@@ -6,9 +6,16 @@ import type { FleetRow } from "../../api/types";
 import { FLEET, State } from "../../parts/State";
 import { When } from "../../parts/When";
 import { counted, seconds } from "../../words/units";
-import { isOverRpo, isOverRto } from "./filter";
+import { type Column, isOverRpo, isOverRto } from "./filter";
 
-export const COLUMNS = ["Stack", "State", "Newest restore point", "Last proof", "A restore takes", "Now"];
+export const COLUMNS: [Column, string][] = [
+  ["name", "Stack"],
+  ["state", "State"],
+  ["newest", "Newest restore point"],
+  ["proven", "Last proof"],
+  ["restore", "A restore takes"],
+  ["now", "Now"],
+];
 
 export const FleetLine = memo(function FleetLine({ row, index, offset }: { row: FleetRow; index: number; offset: number }) {
   const href = `/${row.is_stack ? "stacks" : "sources"}/${encodeURIComponent(row.name)}`;

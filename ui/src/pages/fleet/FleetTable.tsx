@@ -4,11 +4,12 @@ import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useLayoutEffect, useRef, useState } from "react";
 import type { FleetRow } from "../../api/types";
 import { FleetLine, COLUMNS } from "./FleetLine";
+import { type Order, pressed } from "./filter";
 
 const ROW_HEIGHT = 56;
 const OVERSCAN = 8;
 
-export function FleetTable({ rows }: { rows: FleetRow[] }) {
+export function FleetTable({ rows, order, onOrder }: { rows: FleetRow[]; order: Order; onOrder: (order: Order) => void }) {
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(body.current?.offsetTop ?? 0), []);
@@ -21,7 +22,13 @@ export function FleetTable({ rows }: { rows: FleetRow[] }) {
   return (
     <div role="table" aria-label="Stacks" aria-rowcount={rows.length + 1} className="fleet">
       <div role="row" aria-rowindex={1} className="fleet-row fleet-head">
-        {COLUMNS.map((column) => <div key={column} role="columnheader">{column}</div>)}
+        {COLUMNS.map(([column, name]) => (
+          <div key={column} role="columnheader" aria-sort={order.by !== column ? "none" : order.reversed ? "descending" : "ascending"}>
+            <button type="button" onClick={() => onOrder(pressed(order, column))}>
+              {name}<span aria-hidden>{order.by !== column ? "" : order.reversed ? " ▲" : " ▼"}</span>
+            </button>
+          </div>
+        ))}
       </div>
       <div ref={body} role="rowgroup" className="fleet-body" style={{ height: seen.getTotalSize() }}>
         {seen.getVirtualItems().map((item) => (
