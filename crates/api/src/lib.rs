@@ -27,7 +27,7 @@ pub use fleet::{FleetRow, FleetState, FleetView};
 pub use instance::{
     CloneAsk, HydrationAsk, InstanceKind, InstancePhase, InstanceView, MountView, PeekAsk, SqlAnswer, SqlAsk,
 };
-pub use moment::{ExpiryDecision, ExpiryView, MomentView, ReachedView, VolumeView};
+pub use moment::{ExpiryDecision, ExpiryView, HeldView, MomentView, OutlookView, PaceView, ReachedView, VolumeView};
 pub use operation::{
     ApprovalView, BackView, FacetState, FacetView, LogLine, Operation, OperationAsk, OperationKind, OperationProgress,
     OperationStatus, Progress, RestoringView, StepStatus, StepView,

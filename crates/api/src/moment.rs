@@ -61,3 +61,29 @@ pub struct ExpiryDecision {
     pub keep: bool,
     pub reasons: Vec<String>,
 }
+
+/// What keeping a source will come to when all goes on as it did: `GET /api/v1/sources/{name}/outlook`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OutlookView {
+    /// Measured over at least an hour and two backups; nothing before that.
+    pub pace: Option<PaceView>,
+    /// By the policy, played through; the nearest first. A time until which there would be too many backups is left out.
+    pub ahead: Vec<HeldView>,
+}
+
+/// In bytes that it takes in the vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PaceView {
+    /// A backup that shares nothing with any other.
+    pub whole_bytes: u64,
+    pub changed_bytes_a_day: u64,
+    pub log_bytes_a_day: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HeldView {
+    pub days: u32,
+    pub backups: u64,
+    pub backup_bytes: u64,
+    pub log_bytes: u64,
+}

@@ -30,7 +30,7 @@ mod view;
 mod waived;
 mod watch;
 
-pub(crate) use gather::{Backups, Disk, backups, work};
+pub(crate) use gather::{BackupFact, Backups, Disk, backups, fact, work};
 pub(crate) use house::{VAULT_SIZE, VaultMemory};
 pub(crate) use tell::test;
 pub(crate) use view::{about_no_source, list, show};

@@ -27,6 +27,7 @@ mod moment;
 mod mount_process;
 mod open;
 mod operation;
+mod outlook;
 mod overview;
 mod people;
 mod policy;

@@ -15,6 +15,7 @@ pub(crate) mod duration;
 pub(crate) mod file;
 pub(crate) mod invalid;
 pub(crate) mod keep;
+pub(crate) mod outlook;
 pub(crate) mod outside;
 pub(crate) mod restored;
 pub(crate) mod retain;

@@ -139,6 +139,13 @@ export const expiryOptions = (name: string) =>
     staleTime: 60_000,
   });
 
+export const outlookOptions = (name: string) =>
+  queryOptions({
+    queryKey: ["source", name, "outlook"],
+    queryFn: () => ask(api.GET("/api/v1/sources/{name}/outlook", path({ name }))),
+    staleTime: 60_000,
+  });
+
 export const instancesOptions = queryOptions({
   queryKey: ["instances"],
   queryFn: () => ask(api.GET("/api/v1/instances")),

@@ -24,6 +24,7 @@ export type LogLine = Schemas["LogLine"];
 export type Me = Schemas["MeView"];
 export type Moment = Schemas["MomentView"];
 export type Operation = Schemas["Operation"];
+export type Outlook = Schemas["OutlookView"];
 export type OperationStatus = Schemas["OperationStatus"];
 export type PlannedStep = Schemas["PlannedStep"];
 export type ProtectAnswer = Schemas["ProtectAnswer"];

@@ -157,7 +157,7 @@ impl House {
         self.command_for_people(&[&["--json"], words].concat())
     }
 
-    fn command_for_people(&self, words: &[&str]) -> Command {
+    pub(crate) fn command_for_people(&self, words: &[&str]) -> Command {
         let mut command = self.as_user(Command::new(&self.program));
         command.arg("--config").arg(self.path("rekindle.toml")).args(words);
         command.envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "0");

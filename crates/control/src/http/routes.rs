@@ -4,9 +4,10 @@ use api::{
     AlarmDetail, AlarmTestAsk, AlarmView, ApplyAnswer, ApplyAsk, AuditRecord, AuditVerdict, BackupAsk, ChannelTest,
     CheckAsk, CloneAsk, ConsentAsk, ConsumerView, DrillAsk, DrillReport, ExpireAsk, ExpiryView, ExtractAsk, FleetView,
     Health, HydrationAsk, InstanceView, LogLine, LoginAsk, MeView, MomentView, NewToken, Operation, OperationAsk,
-    PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, ReportLink, ReportLinkAsk, RestoreAsk, RestorePlan,
-    RetiredView, Role, RolesAsk, RunbookReport, SecretAnswer, SecretsView, SessionView, SettingsView, SourceView,
-    SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView, VaultView, VolumeView,
+    OutlookView, PasswordAsk, PeekAsk, PinAsk, ProtectAnswer, ProtectAsk, ReportLink, ReportLinkAsk, RestoreAsk,
+    RestorePlan, RetiredView, Role, RolesAsk, RunbookReport, SecretAnswer, SecretsView, SessionView, SettingsView,
+    SourceView, SqlAnswer, SqlAsk, StackView, Status, TimelineView, TokenAsk, TokenView, UserAsk, UserView, VaultView,
+    VolumeView,
 };
 
 use super::route::{Audited, Kind, Needs, Of, Route, delete, get, post, put};
@@ -179,6 +180,10 @@ fn sources() -> Vec<Route> {
             .gives::<ExpiryView>()
             .slow()
             .to(sources::expiry),
+        get("/sources/{name}/outlook", viewer(Of::Source), "What keeping it will take when all goes on as it did")
+            .gives::<OutlookView>()
+            .slow()
+            .to(sources::outlook),
         get("/sources/{name}/consumers", viewer(Of::Source), "Who used it in the last 30 days, the last seen first")
             .gives_list::<ConsumerView>()
             .to(sources::consumers),

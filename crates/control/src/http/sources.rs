@@ -1,8 +1,8 @@
 //! `/sources`: protecting, looking, backing up, restoring, expiring.
 
 use api::{
-    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, ExpiryView, MomentView, Operation, PinAsk, ProtectAnswer,
-    ProtectAsk, RestoreAsk, RestorePlan, RetiredView, SourceView, TimelineView, VolumeView,
+    BackupAsk, ConsentAsk, ConsumerView, ExpireAsk, ExpiryView, MomentView, Operation, OutlookView, PinAsk,
+    ProtectAnswer, ProtectAsk, RestoreAsk, RestorePlan, RetiredView, SourceView, TimelineView, VolumeView,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -15,7 +15,7 @@ use super::guard::{Seen, Subject};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::By;
-use crate::{consumers, moment, operation, overview, retired, source, views};
+use crate::{consumers, moment, operation, outlook, overview, retired, source, views};
 
 /// A JSON body whose mistakes are told in our own shape.
 pub(super) struct Body<T>(pub(super) T);
@@ -78,6 +78,10 @@ pub(super) async fn volume(State(daemon): State<Daemon>, Path(name): Path<String
 
 pub(super) async fn expiry(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<ExpiryView>> {
     overview::expiry(&daemon, &name).await.map(Json)
+}
+
+pub(super) async fn outlook(State(daemon): State<Daemon>, Path(name): Path<String>) -> Result<Json<OutlookView>> {
+    outlook::outlook(&daemon, &name).await.map(Json)
 }
 
 pub(super) async fn backup(

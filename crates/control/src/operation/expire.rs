@@ -95,7 +95,7 @@ async fn sweep_is_due(daemon: &Daemon) -> Result<bool> {
     Ok(last.is_none_or(|last| now.duration_since(last) >= SWEEP_EVERY || last > now))
 }
 
-fn kept(backup: &BackupInfo) -> Kept {
+pub(crate) fn kept(backup: &BackupInfo) -> Kept {
     Kept {
         id: backup.id.to_string(),
         began: backup.head.began,

@@ -93,8 +93,14 @@ impl LogIndex {
         &self.source
     }
 
+    /// Those of which there is log. A server that ended before any of its log came has left a history at most.
     pub fn timelines(&self) -> impl Iterator<Item = u32> + '_ {
-        self.timelines.keys().copied()
+        self.timelines.iter().filter(|(_, log)| !log.objects.is_empty()).map(|(timeline, _)| *timeline)
+    }
+
+    /// Timelines whose history file is there.
+    pub fn histories(&self) -> impl Iterator<Item = u32> + '_ {
+        self.timelines.iter().filter(|(_, log)| log.has_history).map(|(timeline, _)| *timeline)
     }
 
     /// All objects of a timeline, by beginning.

@@ -4,24 +4,25 @@ import { NumberInput, Stack, Text } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
-import { timelineOptions, volumeOptions } from "../../api/queries";
+import { outlookOptions, timelineOptions, volumeOptions } from "../../api/queries";
+import type { Outlook } from "../../api/types";
 import { Card } from "../../parts/Card";
 import { Facts } from "../../parts/Facts";
 import { Loaded, Waiting } from "../../parts/Loaded";
-import { bytes } from "../../words/units";
-import { growth, now, perDay } from "./growth";
+import { bytes, counted } from "../../words/units";
+import { growth, now } from "./growth";
 
 const Chart = lazy(async () => ({ default: (await import("../../parts/Chart")).Chart }));
-const DAYS = 30;
 const GB = 1e9;
 
 export function Storage({ source }: { source: string }) {
   const timeline = useQuery(timelineOptions(source));
   const volume = useQuery(volumeOptions(source));
+  const outlook = useQuery(outlookOptions(source));
   const backups = timeline.data?.backups;
   const grown = useMemo(() => growth(backups ?? [], volume.data ?? []), [backups, volume.data]);
   const series = useMemo(() => [{ name: "backups", values: grown.backups }, { name: "log", values: grown.log }], [grown]);
-  const daily = perDay(grown);
+  const pace = outlook.data?.pace;
   return (
     <Card title="Storage">
       <Loaded query={volume} lines={4}>
@@ -32,10 +33,10 @@ export function Storage({ source }: { source: string }) {
               label="Storage"
               facts={[
                 ["In the vault now", `${bytes(grown.backups.at(-1) ?? 0)} of backups, ${bytes(grown.log.at(-1) ?? 0)} of log`],
-                ["Growth", daily === undefined ? "not known before an hour has passed" : `${bytes(daily)} a day, if nothing expires`],
+                ["Comes in", pace ? `${bytes(pace.changed_bytes_a_day)} of backups and ${bytes(pace.log_bytes_a_day)} of log a day` : "not known before there are two backups, an hour apart"],
               ]}
             />
-            <Cost held={now(grown)} daily={daily} />
+            <Cost held={now(grown)} outlook={outlook.data} />
           </Stack>
         )}
       </Loaded>
@@ -43,15 +44,22 @@ export function Storage({ source }: { source: string }) {
   );
 }
 
-function Cost({ held, daily }: { held: number; daily: number | undefined }) {
+function Cost({ held, outlook }: { held: number; outlook: Outlook | undefined }) {
   const [price, setPrice] = useLocalStorage<number>({ key: "rekindle-price-per-gb-month", defaultValue: 0.02 });
-  const cost = (size: number) => ((size / GB) * price).toFixed(2);
+  const cost = (size: number) => `${((size / GB) * price).toFixed(2)} a month`;
+  const ahead = (outlook?.ahead ?? []).map((then) => {
+    const size = then.backup_bytes + then.log_bytes;
+    return [`In ${span(then.days)}`, `${counted(then.backups, "backup", "backups")} in ${bytes(then.backup_bytes)}, ${bytes(then.log_bytes)} of log: ${cost(size)}`] as const;
+  });
   return (
     <>
       <NumberInput label="Price of one GB for a month" description="Yours: it is kept in this browser only" value={price} onChange={(value) => setPrice(Number(value))} min={0} step={0.001} decimalScale={4} w={260} />
-      <Text size="sm">
-        Keeping what is there now: {cost(held)} a month{daily !== undefined && <>; in {DAYS} days, if nothing expires: {cost(held + daily * DAYS)} a month</>}.
-      </Text>
+      <Facts label="What keeping it costs" facts={[["Now", cost(held)], ...ahead.map(([when, what]): [string, string] => [when, what])]} />
+      {ahead.length > 0 && <Text size="xs" c="dimmed">By the policy, when as much changes as until now. Of one backup after the other what changed between them is counted, and never more than all of it.</Text>}
     </>
   );
+}
+
+function span(days: number): string {
+  return days === 365 ? "a year" : `${days} days`;
 }

@@ -1,4 +1,4 @@
-// What a source takes in the vault over time, and what keeping it as it is kept now comes to. Pure.
+// What a source takes in the vault over time. Pure.
 
 import type { Backup, Volume } from "../../api/types";
 
@@ -9,8 +9,6 @@ export interface Growth {
   backups: number[];
   log: number[];
 }
-
-const DAY_SECONDS = 86_400;
 
 export function growth(backups: Backup[], volume: Volume[]): Growth {
   const steps = [
@@ -29,20 +27,7 @@ export function growth(backups: Backup[], volume: Volume[]): Growth {
   return found;
 }
 
-/** Bytes a day, by what came in the time that is looked back on; nothing where there is less than an hour of it. */
-export function perDay(grown: Growth): number | undefined {
-  const [first, last] = [grown.times[0], grown.times.at(-1)];
-  if (first === undefined || last === undefined || last - first < 3600) return undefined;
-  const came = grown.backups.at(-1)! + grown.log.at(-1)! - grown.backups[0]! - grown.log[0]!;
-  return (came / (last - first)) * DAY_SECONDS;
-}
-
 /** What the vault holds of it now. */
 export function now(grown: Growth): number {
   return (grown.backups.at(-1) ?? 0) + (grown.log.at(-1) ?? 0);
-}
-
-/** The share of the backups that the policy still keeps, times what they take, and the log with it. */
-export function afterExpiry(backups: Backup[], kept: Set<string>): number {
-  return backups.filter((backup) => kept.has(backup.id)).reduce((sum, backup) => sum + backup.bytes_stored, 0);
 }

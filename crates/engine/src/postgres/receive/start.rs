@@ -32,7 +32,7 @@ pub(super) async fn find(
     let slot = slot_or_new(cluster, replication).await?;
     let oldest = slot.restart_lsn.unwrap_or(system.position).align_down(segment_bytes);
     let index = LogIndex::load(vault, &cluster.source).await?;
-    let known: Vec<Timeline> = index.timelines().filter(|timeline| !index.objects(*timeline).is_empty()).collect();
+    let known: Vec<Timeline> = index.timelines().collect();
     let Some(last) = known.iter().copied().max() else {
         return Ok(Start { timeline: system.timeline, position: Some(oldest), gaps: vec![] });
     };

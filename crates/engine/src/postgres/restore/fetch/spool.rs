@@ -84,8 +84,7 @@ impl Spool {
 
     /// Timelines on the way to the target whose history files the vault has.
     pub(super) fn histories(&self) -> Vec<Timeline> {
-        let wanted = |timeline: &Timeline| self.order.lineage.contains(*timeline) && self.index.has_history(*timeline);
-        self.index.timelines().filter(wanted).collect()
+        self.index.histories().filter(|timeline| self.order.lineage.contains(*timeline)).collect()
     }
 
     /// Puts a file where the server wants it, below `into`; false when the vault has none of that name.
