@@ -86,16 +86,23 @@ pub(super) fn scan_from(timeline: Timeline, durable: Lsn, segment_bytes: u64) ->
 }
 
 async fn slot_or_new(cluster: &Cluster, replication: &mut Replication) -> Result<Slot> {
-    if let Some(slot) = replication.read_slot(&cluster.slot).await? {
-        return match slot.physical {
-            true => Ok(slot),
-            false => Err(Error::SlotTaken { slot: cluster.slot.clone(), what: "it is a logical one".into() }),
-        };
+    let mut found = replication.read_slot(&cluster.slot).await?;
+    if found.is_none() {
+        match replication.create_slot(&cluster.slot).await {
+            Ok(()) => {
+                tracing::error!(source = %cluster.source, slot = %cluster.slot, "the replication slot had been dropped: it is made anew");
+            }
+            // Whoever puts a successor in the place of a server makes its slot too, and was quicker.
+            Err(Error::SlotTaken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        found = replication.read_slot(&cluster.slot).await?;
     }
-    tracing::error!(source = %cluster.source, slot = %cluster.slot, "the replication slot had been dropped: it is made anew");
-    replication.create_slot(&cluster.slot).await?;
-    let slot = replication.read_slot(&cluster.slot).await?;
-    slot.ok_or_else(|| Error::NoSlot(cluster.slot.clone()))
+    match found {
+        Some(slot) if slot.physical => Ok(slot),
+        Some(_) => Err(Error::SlotTaken { slot: cluster.slot.clone(), what: "it is a logical one".into() }),
+        None => Err(Error::NoSlot(cluster.slot.clone())),
+    }
 }
 
 async fn history_of(replication: &mut Replication, timeline: Timeline) -> Result<History> {
