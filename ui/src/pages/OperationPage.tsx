@@ -39,6 +39,7 @@ function Of({ id }: { id: string }) {
           <Page title={what(operation)} docs="operations" note={<Head operation={operation} />}>
             {restores(operation) && <Stages active={stageOf(operation, true)} />}
             <Lost stream={stream} operation={operation} />
+            <Waived operation={operation} />
             <LastError operation={operation} />
             <Outcome operation={operation} />
             {restores(operation) && <Plan operation={operation} />}
@@ -84,6 +85,11 @@ function Lost({ stream, operation }: { stream: Stream; operation: Operation }) {
   if (stream.state !== "lost" || isOver(operation)) return null;
   const age = stream.heard ? seconds(Math.round((now.getTime() - stream.heard.getTime()) / 1000)) : "some time";
   return <Alert color="yellow" variant="light" title={`The connection is lost; what you see is ${age} old`}>The operation goes on without it, and is shown here again as soon as the daemon answers.</Alert>;
+}
+
+function Waived({ operation }: { operation: Operation }) {
+  if (!operation.waived) return null;
+  return <Alert color="yellow" variant="light" role="alert" title="The glass was broken">{operation.asked_by} began it without anybody&apos;s approval. It is in the audit log, raised as an alarm, and said in the report.</Alert>;
 }
 
 function LastError({ operation }: { operation: Operation }) {

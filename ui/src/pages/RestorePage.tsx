@@ -106,6 +106,7 @@ function Agreed({ source, form, plan }: { source: string; form: Form; plan: Rest
 /** Of what touches nothing live the plan does not say whether the policy asks for approvals: the operation does. */
 function howItBegins(form: Form, plan: RestorePlan): string {
   if ((plan.approvals ?? 0) > 0) return "It begins when others have approved it. You cannot approve it yourself.";
+  if (plan.waived) return "It begins without anybody's approval, and everybody hears of it.";
   if (form.delta && offered(form).overWhatIsThere) return `What lies in ${form.into} is written over.`;
   if (!offered(form).ahead) return "It begins at once, or when others have approved it where the policy asks for that.";
   if (plan.begins) return "It waits until then, and can be cancelled before.";
