@@ -33,7 +33,11 @@ export async function begin({ page }: Person, label = "Begin the restore"): Prom
 }
 
 export async function done({ page }: Person): Promise<void> {
-  await page.getByText(DONE).waitFor({ timeout: 90_000 });
+  try {
+    await page.getByText(DONE).waitFor({ timeout: 90_000 });
+  } catch {
+    throw new Error(`it did not get done; the page shows:\n${await page.getByRole("main").innerText()}`);
+  }
 }
 
 /** A deed of the operation's page, with the question whether it is meant. */
@@ -48,7 +52,7 @@ export async function deed({ page }: Person, label: string, why?: string): Promi
 /** The page shows what the daemon said, what to do about it, and under which id its log has it. */
 export async function refused({ page }: Person, code: string, message: RegExp, hint: RegExp): Promise<void> {
   const alert = page.getByRole("main").getByRole("alert");
-  await alert.waitFor();
+  await alert.getByText(code).waitFor();
   const text = await alert.innerText();
   expect(text).toMatch(message);
   expect(text).toMatch(hint);

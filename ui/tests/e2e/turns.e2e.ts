@@ -25,6 +25,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await closeBrowser();
+  rmSync(house.path("slow"), { force: true });
   await house?.close();
 });
 
@@ -47,8 +48,9 @@ test("cancelled in the middle, everything is as it was", async () => {
   const announce = page.getByRole("listitem").filter({ hasText: "run page" });
   await expect.poll(() => announce.getAttribute("aria-current"), { timeout: 60_000 }).toBe("step");
   await deed(olga, "Cancel and go back", "it was another database");
-  await page.getByText("cancelled", { exact: true }).first().waitFor({ timeout: 60_000 });
+  // A program that runs is waited for.
   rmSync(house.path("slow"));
+  await page.getByText("cancelled", { exact: true }).first().waitFor({ timeout: 60_000 });
   const { steps } = operation(house, id);
   expect(steps.find((step) => step.name === "beside")?.status).toBe("undone");
   expect(await fact(olga, "Data")).toBe("not back yet");
