@@ -19,7 +19,7 @@ export function ConsentForm({ form, change, source }: Props) {
       <Accordion variant="contained" chevronPosition="left">
         {may.incident && (
           <Accordion.Item value="incident">
-            <Accordion.Control>What happened, for the report</Accordion.Control>
+            <Accordion.Control><Text span size="sm">What happened, for the report</Text></Accordion.Control>
             <Accordion.Panel>
               <Group>
                 <Time label="It happened at" value={form.happened} tell={(happened) => change({ happened })} />
@@ -29,7 +29,7 @@ export function ConsentForm({ form, change, source }: Props) {
           </Accordion.Item>
         )}
         <Accordion.Item value="emergency">
-          <Accordion.Control>In an emergency</Accordion.Control>
+          <Accordion.Control><Text span size="sm">In an emergency</Text></Accordion.Control>
           <Accordion.Panel>
             <Stack gap="xs">
               <TextInput label="Without approval" description={`Nobody can be reached: type “restore ${source} without approval”. Everybody hears of it.`} value={form.breakGlass} onChange={(event) => change({ breakGlass: event.currentTarget.value })} />

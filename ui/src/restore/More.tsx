@@ -1,6 +1,6 @@
 // Choices that few need: folded away, and open from the beginning where the address already makes one of them.
 
-import { Accordion } from "@mantine/core";
+import { Accordion, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 interface Props {
@@ -15,7 +15,7 @@ export function More({ label, isSet, children }: Props) {
   return (
     <Accordion variant="contained" chevronPosition="left" defaultValue={isSet ? ITEM : null}>
       <Accordion.Item value={ITEM}>
-        <Accordion.Control>{label}</Accordion.Control>
+        <Accordion.Control><Text span size="sm">{label}</Text></Accordion.Control>
         <Accordion.Panel>{children}</Accordion.Panel>
       </Accordion.Item>
     </Accordion>

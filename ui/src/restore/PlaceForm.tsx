@@ -84,7 +84,7 @@ function FilesForm({ form, change }: Fields) {
       )}
       <Group align="flex-start">
         {may.limit && <TextInput label="Fetch behind at most" description="MB a second; as fast as may be when left empty" inputMode="numeric" value={form.limit} onChange={(event) => change({ limit: event.currentTarget.value.replace(/\D/g, "") })} w={300} maw="100%" />}
-        <TextInput label="Owner of the files" description="User of the host, when the daemon is root; as today when left empty" value={form.owner} onChange={(event) => change({ owner: event.currentTarget.value })} w={360} maw="100%" />
+        <TextInput label="Owner of the files" description="User of the host; as today when left empty" value={form.owner} onChange={(event) => change({ owner: event.currentTarget.value })} w={360} maw="100%" />
         {may.overWhatIsThere && <Textarea label="Tablespaces" description="OID=/PATH, one a line" placeholder="16385=/srv/fast" autosize minRows={1} value={form.tablespaces} onChange={(event) => change({ tablespaces: event.currentTarget.value })} w={360} maw="100%" />}
       </Group>
     </Stack>
