@@ -70,6 +70,6 @@ export function operation(house: House, id: string): Operation {
 
 /** Each plan names directories that nobody has yet, and the room there is at its time. */
 export function comparable(text: string): string {
-  const names = (line: string) => line.replace(/\.(restored|retired|undone)-[0-9a-f]{6}/g, ".$1-XXXXXX").replace(/_(restored|before|undone)_[0-9a-f]{6}/g, "_$1_XXXXXX").replace(/restored_[0-9a-f]{6}/g, "restored_XXXXXX");
-  return names(text.trimEnd().replace(/\d+ MB free/g, "… MB free")).split("\n").map((line) => line.trimEnd()).join("\n");
+  const names = text.trimEnd().replace(/\d+ MB free/g, "… MB free").replace(/([._](?:restored|retired|undone|before)[-_])[0-9a-f]{6}/g, "$1XXXXXX");
+  return names.split("\n").map((line) => line.trimEnd()).join("\n");
 }

@@ -60,7 +60,7 @@ test("cancelled in the middle, everything is as it was", async () => {
   await olga.leaves();
 });
 
-test("a step that failed waits for a person, is tried again when it was put right, and the way back has a plan of its own", async () => {
+test("a step that failed waits for a person, and is tried again when it was put right", async () => {
   writeFileSync(house.path("broken"), "");
   const [olga, id] = await begun();
   const { page } = olga;

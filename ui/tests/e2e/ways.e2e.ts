@@ -62,6 +62,7 @@ test("a copy in a directory of its own, whose choices another browser shows agai
   expect(comparable(await plan(olga))).toBe(comparable(printed));
   const id = await begin(olga);
   await page.getByText("What it came to").waitFor({ timeout: 90_000 });
+  expect(operation(house, id).steps.map((step) => step.name), "copied, and not opened").toEqual(["restore"]);
   const report = operation(house, id).result as unknown as RestoreReport;
   expect(await fact(olga, "Into")).toBe(house.path("copy"));
   expect(await fact(olga, "Server")).toContain(`port ${report.port}, accepts writes`);
