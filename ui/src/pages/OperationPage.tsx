@@ -5,7 +5,7 @@ import { Alert, Grid, Group, List, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "wouter";
 import { planOptions } from "../api/queries";
-import type { Operation } from "../api/types";
+import type { Back, Operation } from "../api/types";
 import { useNow } from "../live/clock";
 import type { Stream } from "../live/stream";
 import { Card } from "../parts/Card";
@@ -14,7 +14,7 @@ import { Loaded } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { OPERATION, State } from "../parts/State";
 import { When } from "../parts/When";
-import { current, etaSeconds, isOver, next, sides, what } from "../words/operation";
+import { current, etaSeconds, isOver, next, restores, what } from "../words/operation";
 import { seconds } from "../words/units";
 import { Deeds } from "./operation/Deeds";
 import { LogView } from "./operation/LogView";
@@ -37,16 +37,17 @@ function Of({ id }: { id: string }) {
         const progress = isOver(operation) ? operation.progress : (live.progress?.progress ?? operation.progress);
         return (
           <Page title={what(operation)} docs="operations" note={<Head operation={operation} />}>
-            {operation.kind === "restore" && <Stages active={stageOf(operation, true)} />}
+            {restores(operation) && <Stages active={stageOf(operation, true)} />}
             <Lost stream={stream} operation={operation} />
+            <Waived operation={operation} />
             <LastError operation={operation} />
             <Outcome operation={operation} />
-            {operation.kind === "restore" && <Plan operation={operation} />}
+            {restores(operation) && <Plan operation={operation} />}
             <Grid gap="lg">
               <Grid.Col span={{ base: 12, lg: 5 }}>
                 <Stack gap="lg">
                   <Card title="Steps" aside={<Eta operation={operation} />}><Steps operation={operation} progress={progress} /></Card>
-                  {operation.kind === "restore" && operation.steps.length > 1 && <Apart operation={operation} />}
+                  {operation.back && operation.steps.length > 1 && <Apart back={operation.back} />}
                 </Stack>
               </Grid.Col>
               <Grid.Col span={{ base: 12, lg: 7 }}><LogView id={id} lines={live.lines} /></Grid.Col>
@@ -86,6 +87,11 @@ function Lost({ stream, operation }: { stream: Stream; operation: Operation }) {
   return <Alert color="yellow" variant="light" title={`The connection is lost; what you see is ${age} old`}>The operation goes on without it, and is shown here again as soon as the daemon answers.</Alert>;
 }
 
+function Waived({ operation }: { operation: Operation }) {
+  if (!operation.waived) return null;
+  return <Alert color="yellow" variant="light" role="alert" title="The glass was broken">{operation.asked_by} began it without anybody&apos;s approval. It is in the audit log, raised as an alarm, and said in the report.</Alert>;
+}
+
 function LastError({ operation }: { operation: Operation }) {
   const error = operation.error;
   if (!error) return null;
@@ -113,19 +119,26 @@ function Eta({ operation }: { operation: Operation }) {
   return <Text size="sm" c="dimmed">{eta === undefined ? "how long it takes was not measured yet" : `about ${seconds(Math.round(eta))} to go`}</Text>;
 }
 
-const SIDES = { well: "well", "not yet": "not yet looked at", failed: "not well: see the last error", "nobody looks": "nobody looks: the stack's file says nothing of it" };
+const FACETS: Record<Back["data"]["state"], string> = {
+  well: "well",
+  waiting: "not yet looked at",
+  checking: "is being looked at",
+  failed: "not well: see the last error",
+  "taken-back": "was taken back",
+  "not-checked": "nobody looks: the stack's file says nothing of it",
+};
 
 /** That the data is back, that it can be reached, and that the application is well with it are three things. */
-function Apart({ operation }: { operation: Operation }) {
-  const { connectivity, behaviour } = sides(operation);
-  const data = operation.steps.find((step) => step.name === "beside" || step.name === "cut-over");
+function Apart({ back }: { back: Back }) {
+  const { data, connectivity, behaviour } = back;
+  const isBack = data.state === "well";
   return (
     <Card title="Data, connectivity, behaviour">
       <Facts
         facts={[
-          ["Data", data?.status === "done" ? <>back since <When at={data.ended} as="both" /></> : "not back yet"],
-          ["Connectivity", SIDES[connectivity]],
-          ["Behaviour", SIDES[behaviour]],
+          ["Data", isBack ? <>back since <When at={data.since} as="both" /></> : data.state === "waiting" ? "not back yet" : FACETS[data.state]],
+          ["Connectivity", FACETS[connectivity.state]],
+          ["Behaviour", FACETS[behaviour.state]],
         ]}
       />
     </Card>

@@ -142,7 +142,7 @@ function summary(report: RunbookReport): Fact[] {
     ["Reached", `${report.reached}, last commit ${moment(report.reached_commit, "none")}`],
     ["Newest commit in the vault", `${moment(report.newest_commit)}${promise(objectives.rpo_seconds, "RPO")}`],
     ["From backup", `${report.backup}${report.backup_ended ? ` of ${moment(report.backup_ended)}` : ""}`],
-    ["Snapshot of the state before", report.snapshot ?? report.no_snapshot ?? "none"],
+    ["Snapshot of the state before", report.snapshot ?? `${report.no_snapshot ? `not backed up: ${report.no_snapshot}; ` : ""}its files only`],
     ["What was replaced is kept as", report.retired],
   ];
 }

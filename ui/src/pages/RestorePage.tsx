@@ -5,7 +5,6 @@ import { Button, Group, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation, useParams, useSearchParams } from "wouter";
-import { api, ask } from "../api/client";
 import { may } from "../api/may";
 import { sourceOptions, useMe } from "../api/queries";
 import type { RestorePlan } from "../api/types";
@@ -14,10 +13,12 @@ import { Waiting } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { Forbidden, Problem } from "../parts/Problem";
 import { When } from "../parts/When";
-import { asHeader, fromAddress, isAsked, toAddress, toAsk, type Form } from "../restore/ask";
-import { MomentForm } from "../restore/MomentForm";
-import { PlaceForm } from "../restore/PlaceForm";
+import { askPlan, askRestore } from "../restore/ask";
 import { ConsentForm } from "../restore/ConsentForm";
+import { fromAddress, lacks, offered, toAddress, together, type Form } from "../restore/form";
+import { MomentForm } from "../restore/MomentForm";
+import { PartForm } from "../restore/PartForm";
+import { PlaceForm } from "../restore/PlaceForm";
 import { PlanView } from "./operation/PlanView";
 import { Stages } from "./operation/Stages";
 import { useStackOf } from "./operation/useStackOf";
@@ -35,14 +36,14 @@ function Restore({ source }: { source: string }) {
   const [asked, setAsked] = useState<Form | undefined>(() => (search.has("planned") ? fromAddress(search) : undefined));
   const plan = useQuery({
     queryKey: ["source", source, "plan", asked],
-    queryFn: () => ask(api.POST("/api/v1/sources/{name}/restores/plan", { params: { path: { name: source } }, body: toAsk(asked!) })),
+    queryFn: () => askPlan(source, asked!),
     enabled: asked !== undefined,
     retry: false,
     staleTime: Infinity,
     refetchOnWindowFocus: false,
   });
   const change = (changed: Partial<Form>) => {
-    const next = { ...form, ...changed };
+    const next = together({ ...form, ...changed });
     setForm(next);
     setAsked(undefined);
     setSearch(toAddress(next), { replace: true });
@@ -54,13 +55,18 @@ function Restore({ source }: { source: string }) {
     setAsked({ ...form });
     if (asked) void plan.refetch();
   };
+  const lacking = lacks(form);
   return (
     <Page title={`Restore ${source}`} docs="restore-in-place" note={<Newest source={source} />}>
       <Stages active={plan.data ? 1 : 0} />
       <Card title="Moment"><MomentForm form={form} change={change} source={source} /></Card>
+      <Card title="What comes back"><PartForm form={form} change={change} /></Card>
       <Card title="Where it goes"><PlaceForm form={form} change={change} source={source} /></Card>
       <Card title="When, and with whose consent"><ConsentForm form={form} change={change} source={source} /></Card>
-      <Group><Button variant={plan.data ? "default" : "filled"} onClick={show} disabled={!isAsked(form)} loading={plan.isFetching}>Show the plan</Button><Text size="sm" c="dimmed">Nothing is touched by that.</Text></Group>
+      <Group>
+        <Button variant={plan.data ? "default" : "filled"} onClick={show} disabled={lacking !== undefined} loading={plan.isFetching}>Show the plan</Button>
+        <Text size="sm" c="dimmed" role="status">{lacking ?? "Nothing is touched by that."}</Text>
+      </Group>
       {plan.isFetching && <Waiting lines={6} />}
       {plan.isError && !plan.isFetching && <Problem error={plan.error} what="This cannot be restored as asked" />}
       {plan.data && asked && <Agreed source={source} form={asked} plan={plan.data} />}
@@ -77,17 +83,7 @@ function Agreed({ source, form, plan }: { source: string; form: Form; plan: Rest
   const [, go] = useLocation();
   // Of this plan: sent twice it is one restore all the same.
   const [key] = useState(() => crypto.randomUUID());
-  const begin = useMutation({
-    mutationFn: () =>
-      ask(
-        api.POST("/api/v1/sources/{name}/restores", {
-          params: { path: { name: source } },
-          body: toAsk(form),
-          headers: { "Idempotency-Key": key, ...(form.why ? { "Rekindle-Why": asHeader(form.why) } : {}) },
-        }),
-      ),
-    onSuccess: (operation) => go(`/operations/${operation.id}`),
-  });
+  const begin = useMutation({ mutationFn: () => askRestore(source, form, key), onSuccess: (operation) => go(`/operations/${operation.id}`) });
   const blocked = (plan.findings ?? []).some((finding) => finding.severity === "blocks");
   const needsOthers = (plan.approvals ?? 0) > 0;
   return (
@@ -100,11 +96,19 @@ function Agreed({ source, form, plan }: { source: string; form: Form; plan: Rest
           <Button color={needsOthers ? undefined : "red"} disabled={blocked} loading={begin.isPending} onClick={() => begin.mutate()}>
             {needsOthers ? "Ask for approval" : "Begin the restore"}
           </Button>
-          <Text size="sm" c="dimmed">
-            {needsOthers ? "It begins when others have approved it. You cannot approve it yourself." : "It begins at once. Every step can be taken back until you let go of what was replaced."}
-          </Text>
+          <Text size="sm" c="dimmed">{howItBegins(form, plan)}</Text>
         </Group>
       </Stack>
     </Card>
   );
+}
+
+/** Of what touches nothing live the plan does not say whether the policy asks for approvals: the operation does. */
+function howItBegins(form: Form, plan: RestorePlan): string {
+  if ((plan.approvals ?? 0) > 0) return "It begins when others have approved it. You cannot approve it yourself.";
+  if (plan.waived) return "It begins without anybody's approval, and everybody hears of it.";
+  if (form.delta && offered(form).overWhatIsThere) return `What lies in ${form.into} is written over.`;
+  if (!offered(form).ahead) return "It begins at once, or when others have approved it where the policy asks for that.";
+  if (plan.begins) return "It waits until then, and can be cancelled before.";
+  return "It begins at once. Every step can be taken back until you let go of what was replaced.";
 }

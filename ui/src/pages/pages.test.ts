@@ -3,8 +3,7 @@
 import { expect, test } from "vitest";
 import { may, rolesInWords } from "../api/may";
 import type { FleetRow, LogLine, Operation } from "../api/types";
-import { asHeader, fromAddress, toAddress, toAsk, EMPTY } from "../restore/ask";
-import { deeds, etaSeconds, sides } from "../words/operation";
+import { deeds, etaSeconds } from "../words/operation";
 import { fileOf, usual } from "./add/policy";
 import { asText as orderText, counts, isOverRpo, matching, orderOf, pressed } from "./fleet/filter";
 import { merged } from "./fleet/useFleet";
@@ -49,16 +48,6 @@ test("what is told of the fleet changes what it names, and nothing else", () => 
   expect(merged(next, { now: "c", rows: [{ ...ROW, behind_seconds: 40 }] }).rows[1]).not.toBe(ROW);
 });
 
-test("what was chosen for a restore is in the address, but for what a person must type", () => {
-  const form = { ...EMPTY, value: "2026-11-21T01:57:00.000Z", mode: "into" as const, into: "/srv/x", port: "5433", before: true, breakGlass: "restore shop without approval" };
-  const back = fromAddress(toAddress(form));
-  expect(back).toEqual({ ...form, breakGlass: "" });
-  expect(toAsk(form)).toMatchObject({ target: { time: form.value }, before: true, mode: "into", into: "/srv/x", port: 5433, break_glass: form.breakGlass });
-  expect(toAsk({ ...EMPTY, kind: "latest" })).toMatchObject({ target: "latest", mode: "swap" });
-  expect(fromAddress(new URLSearchParams("latest=true")).kind).toBe("latest");
-  expect(asHeader("zurück – wegen €")).toBe("zuruck ? wegen ?");
-});
-
 const STEP = { what: "", attempt: 0, attempts: 3, began: null, ended: null };
 const RESTORE = {
   id: "7f3", kind: "restore", source: "shop", status: "running", step: "health", asked_by: "olga", why: "", retryable: true, approvals: [], approvals_needed: 0,
@@ -70,11 +59,7 @@ const RESTORE = {
   ],
 } as unknown as Operation;
 
-test("that it can be reached and that it is well are two things", () => {
-  expect(sides(RESTORE)).toEqual({ connectivity: "well", behaviour: "not yet" });
-  const failing = { ...RESTORE, error: { code: "RK-3050", kind: "unavailable", message: "no", exit_code: 6 } };
-  expect(sides(failing)).toEqual({ connectivity: "well", behaviour: "failed" });
-  expect(sides({ ...RESTORE, steps: [] }).behaviour).toBe("nobody looks");
+test("what is left of a restore is told by what was measured, and what can be done by how it stands", () => {
   expect(etaSeconds(RESTORE, new Date("2026-11-21T02:00:01Z"))).toBe(5);
   expect(deeds({ ...RESTORE, status: "paused" })).toEqual(["resume", "retry", "cancel"]);
 });

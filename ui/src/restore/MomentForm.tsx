@@ -1,11 +1,12 @@
 // Which moment.
 
-import { Checkbox, Group, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { timelineOptions } from "../api/queries";
-import { InBothZones } from "../parts/When";
+import { sourceOptions, timelineOptions } from "../api/queries";
+import { InBothZones, When } from "../parts/When";
 import { fromField, toField } from "../words/time";
-import type { Form, TargetKind } from "./ask";
+import type { Form, TargetKind } from "./form";
+import { More } from "./More";
 
 const KINDS: { value: TargetKind; label: string }[] = [
   { value: "time", label: "A time" },
@@ -44,15 +45,31 @@ export function MomentForm({ form, change, source }: Props) {
         )}
       </Group>
       {at && <Text size="sm"><InBothZones at={at} /></Text>}
+      {at && <TooNew at={at} source={source} change={change} />}
       {form.kind !== "latest" && form.kind !== "backup" && (
         <Checkbox label="Just before it, and not with it" checked={form.before} onChange={(event) => change({ before: event.currentTarget.checked })} />
       )}
+      <More label="On another timeline" isSet={form.timeline !== ""}>
+        <TextInput label="Timeline of the database" description="Its number; the one that it was on at that moment when left empty" inputMode="numeric" value={form.timeline} onChange={(event) => change({ timeline: event.currentTarget.value.replace(/\D/g, "") })} w={420} maw="100%" />
+      </More>
     </Stack>
+  );
+}
+
+/** A database that nobody writes to says only every half minute how far it is: its newest moment is had by name at once, by its time later. */
+function TooNew({ at, source, change }: { at: Date } & Omit<Props, "form">) {
+  const complete = useQuery(sourceOptions(source)).data?.log?.complete_at;
+  if (!complete || Date.parse(complete) >= at.getTime()) return null;
+  return (
+    <Group gap="sm" role="status">
+      <Text size="sm">Newer than what is known to be complete, which is <When at={complete} as="both" />.</Text>
+      <Button size="compact-sm" variant="default" onClick={() => change({ kind: "latest", value: "", before: false })}>Take the latest moment</Button>
+    </Group>
   );
 }
 
 function Backups({ form, change, source }: Props) {
   const backups = useQuery(timelineOptions(source)).data?.backups ?? [];
   const data = [...backups].reverse().map((backup) => ({ value: backup.id, label: `${backup.label ?? backup.id} · ${new Date(backup.ended).toLocaleString("en-GB")}${backup.proven ? " · proven" : ""}` }));
-  return <Select label="Backup" data={data} value={form.value || null} searchable w={420} onChange={(value) => change({ value: value ?? "" })} />;
+  return <Select label="Backup" data={data} value={form.value || null} searchable w={420} maw="100%" onChange={(value) => change({ value: value ?? "" })} />;
 }

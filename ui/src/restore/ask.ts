@@ -1,110 +1,91 @@
-// What is asked of a restore, as the form holds it, as the address keeps it, and as the daemon takes it. Pure.
+// What the form holds, as the daemon takes it: a whole cluster and a part of one are asked for at different addresses. Pure but for the asking.
 
-import type { RestoreAsk } from "../api/types";
+import { api, ask } from "../api/client";
+import type { ExtractAsk, Operation, RestoreAsk, RestorePlan } from "../api/types";
+import { lines, offered, tablespacesOf, type Form } from "./form";
 
-export type TargetKind = "time" | "latest" | "backup" | "lsn" | "xid" | "name";
-export type Mode = "swap" | "beside" | "into";
+const MB = 1_000_000;
 
-export interface Form {
-  kind: TargetKind;
-  /** RFC 3339 for a time; else as it was typed. */
-  value: string;
-  before: boolean;
-  mode: Mode;
-  into: string;
-  port: string;
-  host: string;
-  open: boolean;
-  copy: boolean;
-  begins: "now" | "next-window" | "time";
-  beginsAt: string;
-  happened: string;
-  detected: string;
-  breakGlass: string;
-  noSnapshot: string;
-  why: string;
-}
-
-export const EMPTY: Form = {
-  kind: "time",
-  value: "",
-  before: false,
-  mode: "swap",
-  into: "",
-  port: "",
-  host: "",
-  open: true,
-  copy: false,
-  begins: "now",
-  beginsAt: "",
-  happened: "",
-  detected: "",
-  breakGlass: "",
-  noSnapshot: "",
-  why: "",
-};
-
-const KINDS: TargetKind[] = ["time", "latest", "backup", "lsn", "xid", "name"];
-/** Kept in the address; what somebody types out in full as a person is not. */
-const KEPT = ["before", "mode", "into", "port", "host", "open", "copy", "begins", "beginsAt", "happened", "detected", "why"] as const;
-
-export function fromAddress(search: URLSearchParams): Form {
-  const kind = KINDS.find((kind) => search.has(kind)) ?? "time";
-  const form: Form = { ...EMPTY, kind, value: kind === "latest" ? "" : (search.get(kind) ?? "") };
-  for (const name of KEPT) {
-    const given = search.get(name);
-    if (given === null) continue;
-    Object.assign(form, { [name]: typeof form[name] === "boolean" ? given === "true" : given });
-  }
-  return form;
-}
-
-export function toAddress(form: Form): URLSearchParams {
-  const search = new URLSearchParams();
-  search.set(form.kind, form.kind === "latest" ? "true" : form.value);
-  for (const name of KEPT) if (form[name] !== EMPTY[name]) search.set(name, String(form[name]));
-  return search;
-}
-
-function target(form: Form): RestoreAsk["target"] {
-  switch (form.kind) {
+function target({ kind, value }: Form): RestoreAsk["target"] {
+  const said = value.trim();
+  switch (kind) {
     case "latest":
       return "latest";
     case "xid":
-      return { xid: Number(form.value) };
+      return { xid: Number(said) };
     case "lsn":
-      return { lsn: form.value };
+      return { lsn: said };
     case "name":
-      return { name: form.value };
+      return { name: said };
     case "backup":
-      return { backup: form.value };
+      return { backup: said };
     default:
-      return { time: form.value };
+      return { time: said };
   }
 }
 
-export function isAsked(form: Form): boolean {
-  return form.kind === "latest" || form.value.trim() !== "";
-}
-
-export function toAsk(form: Form): RestoreAsk {
-  const beside = form.mode === "beside" ? { host: form.host || undefined } : {};
-  const elsewhere = form.mode === "swap" ? {} : { into: form.into, port: form.port ? Number(form.port) : undefined };
-  const at = form.begins === "next-window" ? ("next-window" as const) : form.begins === "time" && form.beginsAt ? { time: form.beginsAt } : undefined;
+/** What every restore is asked: the moment, and what is done without. */
+function common(form: Form) {
+  const begins = form.begins === "next-window" ? ("next-window" as const) : form.begins === "time" ? { time: form.beginsAt } : undefined;
+  const { ahead } = offered(form);
   return {
     target: target(form),
     before: form.before,
-    mode: form.mode,
-    ...elsewhere,
-    ...beside,
-    open: form.mode === "into" ? form.open : false,
-    copy: form.mode === "into" ? false : form.copy,
-    at,
-    happened: form.happened || undefined,
-    detected: form.detected || undefined,
+    timeline: form.timeline ? Number(form.timeline) : undefined,
+    owner: form.owner.trim() || undefined,
+    at: ahead ? begins : undefined,
     break_glass: form.breakGlass || undefined,
-    no_snapshot: form.noSnapshot || undefined,
+    no_snapshot: (ahead && form.noSnapshot) || undefined,
   };
+}
+
+export function toRestoreAsk(form: Form): RestoreAsk {
+  const may = offered(form);
+  const isInto = form.mode === "into";
+  return {
+    ...common(form),
+    mode: form.mode,
+    into: may.directory ? form.into.trim() : undefined,
+    port: may.port && form.port ? Number(form.port) : undefined,
+    host: (may.host && form.host.trim()) || undefined,
+    open: isInto && form.files === "open",
+    copy: !isInto && form.files === "copied",
+    no_start: isInto && form.files === "only",
+    limit: may.limit && form.limit ? Number(form.limit) * MB : undefined,
+    delta: may.overWhatIsThere && form.delta,
+    tablespaces: may.overWhatIsThere ? tablespacesOf(form) : undefined,
+    happened: (may.incident && form.happened) || undefined,
+    detected: (may.incident && form.detected) || undefined,
+  };
+}
+
+export function toExtractAsk(form: Form): ExtractAsk {
+  const may = offered(form);
+  return {
+    ...common(form),
+    database: form.database.trim(),
+    tables: form.part === "tables" ? lines(form.tables) : [],
+    into: (may.name && form.name.trim()) || undefined,
+    swap: form.mode === "swap",
+    keep_serving: may.keepServing && form.keepServing,
+  };
+}
+
+/** Nothing is touched. */
+export function askPlan(source: string, form: Form): Promise<RestorePlan> {
+  const params = { path: { name: source } };
+  return form.part === "cluster"
+    ? ask(api.POST("/api/v1/sources/{name}/restores/plan", { params, body: toRestoreAsk(form) }))
+    : ask(api.POST("/api/v1/sources/{name}/extracts/plan", { params, body: toExtractAsk(form) }));
+}
+
+/** Sent twice with one key it is one restore all the same. */
+export function askRestore(source: string, form: Form, key: string): Promise<Operation> {
+  const params = { path: { name: source } };
+  const headers = { "Idempotency-Key": key, ...(form.why ? { "Rekindle-Why": asHeader(form.why) } : {}) };
+  return form.part === "cluster"
+    ? ask(api.POST("/api/v1/sources/{name}/restores", { params, body: toRestoreAsk(form), headers }))
+    : ask(api.POST("/api/v1/sources/{name}/extracts", { params, body: toExtractAsk(form), headers }));
 }
 
 /** A header holds letters that every program understands: what is left out is marked. */

@@ -3,9 +3,10 @@
 import { ActionIcon, Group, Text, Tooltip } from "@mantine/core";
 import { IconArrowsMaximize, IconZoomIn, IconZoomOut } from "@tabler/icons-react";
 import { useComputedColorScheme } from "@mantine/core";
-import { useCallback, useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 import { whole, type Band } from "./band";
 import { draw, HEIGHT, type Colours } from "./draw";
+import { useHands } from "./hands";
 import { press, type Place } from "./keys";
 import { moved, span, toTime, zoomed, type View } from "./scale";
 
@@ -20,7 +21,6 @@ interface Props {
 
 const WHEEL_ZOOM = 1.0015;
 const BUTTON_ZOOM = 0.5;
-const CLICK_PIXELS = 4;
 
 export function TimelineBand({ band, cursor, onCursor, label, readOut }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -45,7 +45,7 @@ export function TimelineBand({ band, cursor, onCursor, label, readOut }: Props) 
     setView(next.view);
     if (next.cursor !== place.current.cursor) onCursor(next.cursor);
   };
-  const drag = useDrag(canvas, band, place, setView, onCursor);
+  const hands = useHands(canvas, band, place, setView, onCursor);
   const zoom = (factor: number) => setView(zoomed(view, cursor, factor, band.bounds));
   return (
     <div>
@@ -61,12 +61,12 @@ export function TimelineBand({ band, cursor, onCursor, label, readOut }: Props) 
           aria-valuetext={readOut}
           aria-describedby="band-keys"
           onKeyDown={onKeyDown}
-          {...drag}
+          {...hands}
         />
       </div>
       <Group justify="space-between" gap="xs" mt={6}>
         <Text size="xs" c="dimmed" id="band-keys">
-          ← → move the cursor (⇧ faster, , . by a second) · ↑ ↓ zoom · PgUp PgDn pan · n p next and previous backup · Home End · 0 all
+          Drag to move, wheel or two fingers to zoom · ← → move the cursor (⇧ faster, , . by a second) · ↑ ↓ zoom · PgUp PgDn pan · n p next and previous backup · Home End · 0 all
         </Text>
         <Group gap={4}>
           <Tool label="Zoom in" icon={IconZoomIn} onClick={() => zoom(BUTTON_ZOOM)} />
@@ -135,40 +135,3 @@ function useWheel(canvas: React.RefObject<HTMLCanvasElement | null>, band: Band,
     return () => element.removeEventListener("wheel", wheel);
   }, [canvas, band, setView]);
 }
-
-interface Held {
-  x: number;
-  view: View;
-  moved: boolean;
-}
-
-/** A drag moves the band; a click, or a tap, sets the cursor. */
-function useDrag(
-  canvas: React.RefObject<HTMLCanvasElement | null>,
-  band: Band,
-  place: React.RefObject<Place>,
-  setView: (view: View) => void,
-  onCursor: (at: number) => void,
-) {
-  const held = useRef<Held | undefined>(undefined);
-  const onPointerDown = useCallback((event: PointerEvent) => {
-    canvas.current?.setPointerCapture(event.pointerId);
-    held.current = { x: event.clientX, view: place.current.view, moved: false };
-  }, [canvas, place]);
-  const onPointerMove = useCallback((event: PointerEvent) => {
-    const from = held.current;
-    if (!from || (!from.moved && Math.abs(event.clientX - from.x) < CLICK_PIXELS)) return;
-    from.moved = true;
-    const by = -((event.clientX - from.x) / canvas.current!.clientWidth) * span(from.view);
-    setView(moved(from.view, by, band.bounds));
-  }, [canvas, band, setView]);
-  const onPointerUp = useCallback((event: PointerEvent) => {
-    const from = held.current;
-    held.current = undefined;
-    if (!from || from.moved) return;
-    const left = canvas.current!.getBoundingClientRect().left;
-    onCursor(toTime(from.view, canvas.current!.clientWidth, event.clientX - left));
-  }, [canvas, onCursor]);
-  return { onPointerDown, onPointerMove, onPointerUp };
-}
-

@@ -31,6 +31,22 @@ export function moved(view: View, by: number, bounds: View): View {
   return held({ from: view.from + by, to: view.to + by }, bounds);
 }
 
+/** By so many pixels. */
+export function dragged(view: View, width: number, pixels: number, bounds: View): View {
+  return moved(view, -(pixels / width) * span(view), bounds);
+}
+
+/** Two fingers that are on one place are none. */
+const APART_PIXELS = 8;
+
+/** What was under two fingers stays under them, as long as the band can come so near, or go so far. */
+export function pinched(view: View, width: number, from: [number, number], to: [number, number], bounds: View): View {
+  const apart = ([one, other]: [number, number]) => Math.max(APART_PIXELS, Math.abs(one - other));
+  const middle = ([one, other]: [number, number]) => (one + other) / 2;
+  const nearer = zoomed(view, toTime(view, width, middle(from)), apart(from) / apart(to), bounds);
+  return dragged(nearer, width, middle(to) - middle(from), bounds);
+}
+
 /** Something of what there is stays in sight. */
 function held(view: View, bounds: View): View {
   const length = span(view);

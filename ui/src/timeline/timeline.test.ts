@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Band } from "./band";
 import { press } from "./keys";
 import { columns, lowerBound, marksOf, neighbour } from "./marks";
-import { moved, SHORTEST_MS, span, stepFor, ticks, toTime, toX, zoomed } from "./scale";
+import { dragged, moved, pinched, SHORTEST_MS, span, stepFor, ticks, toTime, toX, zoomed } from "./scale";
 
 const HOUR = 3_600_000;
 const VIEW = { from: 0, to: 100 * HOUR };
@@ -26,6 +26,32 @@ test("what is under the cursor stays there while zooming, down to seconds", () =
 test("nobody loses what there is by moving away from it", () => {
   const away = moved(VIEW, 1000 * HOUR, BOUNDS);
   expect(away.from).toBeLessThan(BOUNDS.to);
+});
+
+test("what a finger holds goes with it", () => {
+  const drawn = dragged(VIEW, 1000, 100, BOUNDS);
+  expect(toX(drawn, 1000, 25 * HOUR)).toBeCloseTo(350);
+  expect(span(drawn)).toBe(span(VIEW));
+});
+
+test("what is under two fingers stays under them, whichever is left and wherever they go", () => {
+  const [one, other] = [20 * HOUR, 40 * HOUR];
+  for (const to of [[100, 500], [350, 450], [700, 300]] as [number, number][]) {
+    const spread = pinched(VIEW, 1000, [200, 400], to, BOUNDS);
+    const [left, right] = [Math.min(...to), Math.max(...to)];
+    expect(toX(spread, 1000, one)).toBeCloseTo(left);
+    expect(toX(spread, 1000, other)).toBeCloseTo(right);
+  }
+});
+
+test("two fingers come no nearer than to seconds, and on one place they do not break the band", () => {
+  let view = VIEW;
+  for (let n = 0; n < 60; n += 1) view = pinched(view, 1000, [490, 510], [0, 1000], BOUNDS);
+  expect(span(view)).toBeCloseTo(SHORTEST_MS);
+  const met = pinched(VIEW, 1000, [200, 400], [300, 300], BOUNDS);
+  expect(span(met)).toBeGreaterThan(span(VIEW));
+  expect(Number.isFinite(met.from) && Number.isFinite(met.to)).toBe(true);
+  expect(pinched(VIEW, 1000, [300, 300], [300, 300], BOUNDS)).toEqual(VIEW);
 });
 
 test("labels stand apart from years to seconds", () => {

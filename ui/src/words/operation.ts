@@ -65,27 +65,9 @@ export function next(operation: Operation): string {
   }
 }
 
-export interface Sides {
-  connectivity: Side;
-  behaviour: Side;
-}
-
-export type Side = "well" | "not yet" | "failed" | "nobody looks";
-
-/** Whether the new cluster answers, and whether the application is well with it: two things, shown apart. */
-export function sides(operation: Operation): Sides {
-  return {
-    connectivity: side(operation, ["cut-over", "point", "consumers"]),
-    behaviour: side(operation, ["health", "smoke"]),
-  };
-}
-
-function side(operation: Operation, names: string[]): Side {
-  const steps = operation.steps.filter((step) => names.includes(step.name));
-  if (steps.length === 0) return "nobody looks";
-  const troubled = current(operation)?.step;
-  if (operation.error && troubled && names.includes(troubled.name)) return "failed";
-  return steps.every((step) => step.status === "done") ? "well" : "not yet";
+/** Of a moment, whole or in part: such an operation has a plan to agree to and things that are back. */
+export function restores(operation: Operation): boolean {
+  return operation.kind === "restore" || operation.kind === "extract";
 }
 
 /** Seconds until all steps are done, by what was measured; nothing where one of them never was. */

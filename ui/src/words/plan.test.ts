@@ -23,7 +23,7 @@ const PLAN: RestorePlan = {
 const NOW = new Date("2026-11-21T02:05:00Z");
 
 test("a restore into a directory of its own", () => {
-  expect(planText({ ...PLAN, steps: [{ name: "restore", what: "", pauses: false }] }, NOW, "UTC")).toBe(
+  expect(planText(PLAN, NOW, "UTC")).toBe(
     `Restore shop to Sat 21 Nov 2026 01:57:00 UTC          nothing has been touched yet
 
  from      backup nightly of 01:00:00 UTC + 57 min of log

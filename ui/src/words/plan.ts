@@ -10,12 +10,12 @@ const TABLES = 10;
 /** As text with line ends. `now` decides how short a time may be said. */
 export function planText(plan: RestorePlan, now: Date, zone?: Zone): string {
   const head = planHead(plan, now, zone);
-  return plan.into && isIntoAlone(plan) ? head : head + runbook(plan, zone);
+  return isIntoAlone(plan) ? head : head + runbook(plan, zone);
 }
 
-/** A restore into a directory of its own is one step, and has nobody to approve it in its plan. */
+/** A restore into a directory of its own has neither steps in its plan nor who must approve it. */
 function isIntoAlone(plan: RestorePlan): boolean {
-  return (plan.steps ?? []).length <= 1;
+  return (plan.steps ?? []).length === 0;
 }
 
 function planHead(plan: RestorePlan, now: Date, zone: Zone): string {

@@ -31,6 +31,8 @@ export interface Look {
   scheme?: "light" | "dark";
   width?: number;
   height?: number;
+  /** With fingers instead of a mouse. */
+  touch?: boolean;
 }
 
 export class Person {
@@ -51,6 +53,7 @@ export class Person {
       baseURL: house.url,
       colorScheme: look.scheme ?? "light",
       viewport: { width: look.width ?? 1360, height: look.height ?? 900 },
+      hasTouch: look.touch ?? false,
       timezoneId: "UTC",
       locale: "en-GB",
       permissions: ["clipboard-read", "clipboard-write"],

@@ -141,3 +141,61 @@ test("the policy is changed after its changes were shown", async () => {
   await page.getByText("7 min").first().waitFor();
   await ada.leaves();
 });
+
+/** Fingers as the browser gets them from the screen, each with an id for as long as it is down. */
+async function fingers({ page }: Person): Promise<(type: "Start" | "Move" | "End", ...at: [number, number][]) => Promise<void>> {
+  const session = await page.context().newCDPSession(page);
+  return async (type, ...at) => {
+    const touchPoints = at.map(([x, y], id) => ({ x, y, id }));
+    await session.send("Input.dispatchTouchEvent", { type: `touch${type}`, touchPoints });
+  };
+}
+
+test("on a phone the band follows one finger and two, and the page still scrolls", async () => {
+  const ada = await Person.at(house, "ada", "/stacks/shop", { width: 390, height: 844, touch: true });
+  const { page } = ada;
+  const band = page.getByRole("slider", { name: "Moment of shop" });
+  await page.getByText("Can be restored", { exact: true }).waitFor();
+  await band.scrollIntoViewIfNeeded();
+  const box = (await band.boundingBox())!;
+  const y = box.y + box.height / 2;
+  const touch = await fingers(ada);
+  /** What a finger did is seen in the next frame but one. */
+  const drawn = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const at = () => Date.parse(new URL(page.url()).searchParams.get("at") ?? "");
+  const tap = async (x: number) => {
+    await touch("Start", [box.x + x, y]);
+    await touch("End");
+    await drawn();
+    return at();
+  };
+  const glide = async (from: [number, number][], to: [number, number][]) => {
+    await touch("Start", ...from);
+    const steps = 8;
+    for (let step = 1; step <= steps; step += 1) {
+      await touch("Move", ...from.map(([x, y], n): [number, number] => [x + ((to[n]![0] - x) * step) / steps, y + ((to[n]![1] - y) * step) / steps]));
+    }
+    await touch("End");
+    await drawn();
+  };
+  const perPixel = async () => ((await tap(120)) - (await tap(40))) / 80;
+
+  const wide = await perPixel();
+  const held = await tap(100);
+  await glide([[box.x + 100, y]], [[box.x + 60, y]]);
+  expect(at(), "a drag leaves the cursor alone").toBe(held);
+  expect(Math.abs((await tap(60)) - held)).toBeLessThan(wide * 2);
+
+  // Two fingers that go twice as far apart show half as much, and what is between them stays.
+  await glide([[box.x + 40, y], [box.x + 80, y]], [[box.x + 20, y], [box.x + 100, y]]);
+  expect(Math.abs((await tap(60)) - held)).toBeLessThan(wide * 2);
+  expect(await perPixel()).toBeGreaterThan(wide * 0.4);
+  expect(await perPixel()).toBeLessThan(wide * 0.6);
+
+  const rests = at();
+  const top = await page.evaluate(() => scrollY);
+  await glide([[box.x + 100, y]], [[box.x + 100, y - 200]]);
+  await expect.poll(() => page.evaluate(() => scrollY)).toBeGreaterThan(top + 50);
+  expect(at(), "scrolling leaves the cursor alone").toBe(rests);
+  await ada.leaves();
+});

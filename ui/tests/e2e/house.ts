@@ -35,7 +35,7 @@ export async function until<T>(what: string, look: () => T | Promise<T>): Promis
   throw new Error(`${what} did not come to be; last: ${String(last)}`);
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done) => {
     const server = createServer();
     server.listen(0, "127.0.0.1", () => {
@@ -115,28 +115,34 @@ export class House {
     }
     const initdb = asOwner([`${PROGRAMS}/initdb`, "-D", this.path("pg"), "-k", "-A", "trust", "-U", "postgres"]);
     execFileSync(initdb[0], initdb[1], { stdio: "pipe", cwd: "/" });
+    this.writeServer("server", this.path("pg"), this.databasePort);
+    writeFileSync(this.path("app.env"), `DB_PORT=${this.databasePort}\n`);
+    this.service("start");
+    this.sql("CREATE TABLE orders (id bigserial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'good' FROM generate_series(1, 500)");
+  }
+
+  /** A program that starts and stops the server of a directory; without a port it is the one in its settings. */
+  writeServer(name: string, directory: string, port?: number): void {
     const become = isRoot ? "setpriv --reuid=postgres --regid=postgres --init-groups " : "";
-    const control = `${become}${PROGRAMS}/pg_ctl -D ${this.path("pg")}`;
-    const options = `-p ${this.databasePort} -k ${this.folder} -c listen_addresses= -c fsync=off`;
+    const control = `${become}${PROGRAMS}/pg_ctl -D ${directory}`;
+    const options = `${port ? `-p ${port} ` : ""}-k ${this.folder} -c listen_addresses= -c fsync=off`;
     const script = `#!/bin/bash
 cd /
 case $1 in
-start) ${control} -w -s -l ${this.path("pg.log")} -o '${options}' start;;
+start) ${control} -w -s -l ${this.path(`${name}.log`)} -o '${options}' start;;
 stop) ${control} -w -s -m fast stop;;
-status) [ -e ${this.path("pg")}/PG_VERSION ] || exit 3; ${control} status >/dev/null;;
+status) [ -e ${directory}/PG_VERSION ] || exit 3; ${control} status >/dev/null;;
 esac
 `;
-    writeFileSync(this.path("server"), script, { mode: 0o755 });
-    this.service("start");
-    this.sql("CREATE TABLE orders (id bigserial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'good' FROM generate_series(1, 500)");
+    writeFileSync(this.path(name), script, { mode: 0o755 });
   }
 
   service(word: string): void {
     execFileSync(this.path("server"), [word], { stdio: "ignore" });
   }
 
-  sql(text: string): string {
-    return run([`${PROGRAMS}/psql`, "-h", this.folder, "-p", String(this.databasePort), "-U", "postgres", "-XAtqc", text, "postgres"]).trim();
+  sql(text: string, { database = "postgres", port = this.databasePort, folder = this.folder } = {}): string {
+    return run([`${PROGRAMS}/psql`, "-h", folder, "-p", String(port), "-U", "postgres", "-XAtqc", text, database]).trim();
   }
 
   private init(): void {
@@ -177,12 +183,16 @@ esac
     await this.answers();
   }
 
+  /** How a stack's file says that this program starts and stops something. */
+  command(name: string): string {
+    const program = JSON.stringify(this.path(name));
+    return `driver = "command"\nstart = [${program}, "start"]\nstop = [${program}, "stop"]\nstatus = [${program}, "status"]\n`;
+  }
+
   stackFile(more = ""): string {
-    const server = JSON.stringify(this.path("server"));
-    const command = `driver = "command"\nstart = [${server}, "start"]\nstop = [${server}, "stop"]\nstatus = [${server}, "status"]\n`;
-    const looks = JSON.stringify(`${PROGRAMS}/psql -h ${this.folder} -p ${this.databasePort} -U postgres -XAtqc 'SELECT max(id) FROM orders' postgres`);
+    const looks = JSON.stringify(`. ${this.path("app.env")}; ${PROGRAMS}/psql -h ${this.folder} -p $DB_PORT -U postgres -XAtqc 'SELECT max(id) FROM orders' postgres`);
     return `[stack]\nname = "shop"\n[[source]]\nname = "shop"\nurl = ${JSON.stringify(this.databaseUrl)}
-[[service]]\nname = "server"\nserver_of = "shop"\n${command}
+[[service]]\nname = "server"\nserver_of = "shop"\n${this.command("server")}
 [[health]]\nname = "orders"\ndriver = "command"\ncommand = ["sh", "-c", ${looks}]\n${more}`;
   }
 
@@ -254,8 +264,8 @@ esac
     await until("quiet", () => this.json<unknown[]>("ops", "--unfinished").length === 0);
   }
 
-  log(): string {
-    return readFileSync(this.path("log"), "utf8");
+  read(name: string): string {
+    return readFileSync(this.path(name), "utf8");
   }
 
   async close(): Promise<void> {

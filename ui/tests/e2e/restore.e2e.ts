@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Moment, Volume } from "../../src/api/types";
+import { comparable } from "./asked";
 import { closeBrowser, Person } from "./browser";
 import { House } from "./house";
 
@@ -107,9 +108,4 @@ async function searchAndDownload({ page }: Person): Promise<void> {
   expect(await lines.locator("mark").innerText()).toBe("orders is well");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
   expect(readFileSync(await download.path(), "utf8").trimEnd().split("\n").length).toBe(all);
-}
-
-/** Each plan names directories that nobody has yet, and the room there is at its time. */
-function comparable(text: string): string {
-  return text.trimEnd().replace(/\d+ MB free/g, "… MB free").replace(/\.(restored|retired|undone)-[0-9a-f]{6}/g, ".$1-XXXXXX").split("\n").map((line) => line.trimEnd()).join("\n");
 }

@@ -10,7 +10,7 @@ let house: House;
 beforeAll(async () => {
   house = await House.shop();
   // Signing in often within a short time is refused, so each test has somebody of its own.
-  for (const name of ["vera", "walt", "xenia", "yuri"]) await house.person(name, "viewer");
+  for (const name of ["vera", "walt", "xenia", "yuri", "zoe"]) await house.person(name, "viewer");
 });
 
 afterAll(async () => {
@@ -79,6 +79,33 @@ test("the session's cookie cannot be read by a page, and the policy of the page 
   yuri.wrong.length = 0;
   await yuri.leaves();
 });
+
+test("who was away longer than a session may idle signs in again, and is where he was", async () => {
+  house.configure((config) => config.replace("idle_minutes = 30", "idle_minutes = 1"));
+  await house.stopDaemon();
+  await house.startDaemon();
+  const zoe = await Person.at(house, "zoe", "/stacks/shop");
+  await zoe.page.getByText("Can be restored", { exact: true }).waitFor();
+  await zoe.page.getByRole("slider", { name: "Moment of shop" }).press(",");
+  await expect.poll(() => new URL(zoe.page.url()).searchParams.get("at")).toMatch(/^\d{4}-/);
+  await zoe.page.getByText("Can be restored", { exact: true }).waitFor();
+  const there = zoe.page.url();
+  // The lid is closed, and nothing is asked of the daemon until it is opened again.
+  await zoe.context.setOffline(true);
+  const left = Date.now();
+  await expect.poll(() => Date.now() - left, { timeout: 90_000, interval: 1_000 }).toBeGreaterThan(IDLE_MS);
+  expect(await zoe.page.getByText("your session is over").count()).toBe(0);
+  await zoe.context.setOffline(false);
+  await zoe.page.getByText("your session is over").waitFor({ timeout: 60_000 });
+  expect(zoe.page.url()).toBe(there);
+  await zoe.signIn();
+  await zoe.page.getByText("Can be restored", { exact: true }).waitFor();
+  expect(zoe.page.url()).toBe(there);
+  await zoe.leaves();
+});
+
+/** A little more than the minute, which is the least that a session may idle. */
+const IDLE_MS = 62_000;
 
 function endSessions(house: House, name: string): void {
   execFileSync(program(), ["--config", house.path("rekindle.toml"), "users", "password", name], { input: `${PASSWORD}\n` });

@@ -10,11 +10,12 @@ import { Card } from "../../parts/Card";
 import { Waiting } from "../../parts/Loaded";
 import { Evidence } from "../../parts/Evidence";
 import { Facts, type Fact } from "../../parts/Facts";
-import { bytes, count, seconds } from "../../words/units";
+import { restores } from "../../words/operation";
+import { bytes, count, counted, seconds } from "../../words/units";
 import { GoBack } from "./GoBack";
 
 export function Outcome({ operation }: { operation: Operation }) {
-  const mayHaveReport = (operation.kind === "restore" || operation.kind === "extract") && operation.status === "succeeded";
+  const mayHaveReport = restores(operation) && operation.status === "succeeded";
   const report = useQuery({ ...reportOptions(operation.id), enabled: mayHaveReport });
   if (operation.status !== "succeeded") return null;
   if (mayHaveReport && report.isPending) return <Waiting lines={2} />;
@@ -50,6 +51,7 @@ function Result({ operation }: { operation: Operation }) {
 function factsOf(kind: Operation["kind"], result: object): Fact[] | undefined {
   if (kind === "backup") return ofBackup(result as Backup);
   if (kind === "restore" && "durations" in result) return ofRestore(result as RestoreReport);
+  if (kind === "extract" && "tables" in result) return ofExtract(result as Extracted);
   if (kind === "clone" || kind === "peek") return ofInstance(result as Instance);
   return undefined;
 }
@@ -81,5 +83,30 @@ function ofInstance(instance: Instance): Fact[] {
     ["Name", instance.name],
     ["Connect", <span className="mono">psql -h {instance.socket_folder} -p {instance.port} -U {instance.superuser} postgres</span>],
     ["Directory", instance.data_directory ?? "–"],
+  ];
+}
+
+/** Of an extraction's result, as rekindle restore --database prints it; the API's document does not describe it. */
+interface Extracted {
+  what: string;
+  into: string;
+  reached: string;
+  tables: { name: string; rows: number }[];
+  roles_created: string[];
+  attention: string[];
+  left_out: string[];
+  harmless: string[];
+}
+
+function ofExtract(report: Extracted): Fact[] {
+  const rows = report.tables.reduce((sum, table) => sum + table.rows, 0);
+  return [
+    ["Restored", `${report.what}, as ${report.into}`],
+    ["Reached", `LSN ${report.reached}`],
+    ["Counted", `${counted(rows, "row", "rows")} in ${counted(report.tables.length, "table", "tables")}, the same as at that moment`],
+    ...report.roles_created.map((role): Fact => ["Role", `${role} was missing: made without password, it cannot log in`]),
+    ...report.attention.map((one): Fact => ["To look at", one]),
+    ...report.left_out.map((one): Fact => ["Left out", one]),
+    ...report.harmless.map((one): Fact => ["Harmless", one]),
   ];
 }
