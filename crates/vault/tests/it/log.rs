@@ -56,6 +56,16 @@ async fn what_went_in_comes_out() {
 }
 
 #[tokio::test]
+async fn a_quiet_moment_may_be_noted_twice() {
+    let (vault, _folder) = new_vault().await;
+    let time = jiff::Timestamp::from_second(1_000).unwrap();
+    receive(&vault, 5000, 1000, false).await.mark(time).await.unwrap();
+    receive(&vault, 5000, 1000, false).await.mark(time).await.unwrap();
+    let index = LogIndex::load(&vault, &source()).await.unwrap();
+    assert_eq!(index.mark(1), Some((5000, time)));
+}
+
+#[tokio::test]
 async fn a_restart_goes_on_where_it_was_and_folds_what_was_left() {
     let (vault, _folder) = new_vault().await;
     receive(&vault, 2 * FOLD, 9_999, false).await;

@@ -110,10 +110,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
                 &format!("take back {}", hooks(When::Announce)),
             )
         }),
-        Some(undone(
-            step("quiesce", &format!("stop {users}, then the server of {source}: nobody writes any more")),
-            &format!("start the server of {source}, then {users}"),
-        )),
+        Some(quiesce(&users, source)),
         Some(step("last-log", "see that the last record of the old cluster is in the vault")),
         Some(match &swap.moved {
             Some(_) => undone(
@@ -140,7 +137,7 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         }),
         Some(by_hand("connect", &format!("connect to it as {source} is connected to today"))),
         migrations::step(&swap.outside, source, None),
-        Some(undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
+        (!users.is_empty()).then(|| undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
         (!swap.outside.health.is_empty()).then(|| {
             let names = names(swap.outside.health.iter().map(|health| health.name.as_str()));
             by_hand("health", &format!("wait until {names} are well"))
@@ -155,6 +152,15 @@ pub(super) fn steps(swap: &Swap, source: &str) -> Vec<StepPlan> {
         Some(by_hand("report", "write down what happened, sealed in the vault")),
     ];
     all.into_iter().flatten().collect()
+}
+
+fn quiesce(users: &str, source: &str) -> StepPlan {
+    let (before, after) = match users.is_empty() {
+        true => (String::new(), String::new()),
+        false => (format!("{users}, then "), format!(", then {users}")),
+    };
+    let what = format!("stop {before}the server of {source}: nobody writes any more");
+    undone(step("quiesce", &what), &format!("start the server of {source}{after}"))
 }
 
 fn beside(swap: &Swap) -> String {
@@ -176,8 +182,7 @@ pub(super) fn by_hand(name: &str, what: &str) -> StepPlan {
 }
 
 pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// What it would be, and all that is in its way.
@@ -261,4 +266,25 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
 pub(in crate::operation) fn planned(step: StepPlan) -> PlannedStep {
     let pauses = step.retry.then == Then::Pause;
     PlannedStep { name: step.name, what: step.what, undo: step.undo, pauses, seconds: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_stopped_is_named_where_there_is_somebody() {
+        let said = |users: &str| {
+            let step = quiesce(users, "shop");
+            (step.what, step.undo.unwrap_or_default())
+        };
+        let alone = ("stop the server of shop: nobody writes any more", "start the server of shop");
+        assert_eq!(said(""), (alone.0.to_owned(), alone.1.to_owned()));
+        let users = (
+            "stop app, web, then the server of shop: nobody writes any more",
+            "start the server of shop, then app, web",
+        );
+        assert_eq!(said("app, web"), (users.0.to_owned(), users.1.to_owned()));
+        assert_eq!(names([].into_iter()), "");
+    }
 }
