@@ -122,6 +122,20 @@ impl At {
     pub(crate) fn is_again(&self) -> bool {
         self.work.run.state.steps.get(self.work.step).is_some_and(|step| step.attempts > 1)
     }
+
+    /// Lets go of what is waited for when somebody cancels. Who only leaves gives it time to come to its end.
+    pub(crate) async fn unless_cancelled<T>(&self, waited_for: impl Future<Output = T>) -> Result<T> {
+        let cancelled = async {
+            self.work.stop.asked().await;
+            if !self.work.stop.is_cancelled() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            done = waited_for => Ok(done),
+            () = cancelled => Err(vault::Error::Cancelled.into()),
+        }
+    }
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {

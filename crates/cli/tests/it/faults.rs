@@ -39,9 +39,14 @@ impl House {
 
     /// Somebody cancels it while it is at a step, and it goes back.
     pub(crate) fn hangs_and_cancelled(&mut self, step: &str, words: &[&str]) {
+        self.restart_with(&format!("{step}/hangs"));
+        self.cancelled_at(step, words);
+    }
+
+    /// Somebody cancels it when it has come to a step that goes on for long.
+    pub(crate) fn cancelled_at(&self, step: &str, words: &[&str]) {
         let kind = kind_of(step);
         let before = self.newest(kind)["id"].clone();
-        self.restart_with(&format!("{step}/hangs"));
         let mut asked = self.spawn(words);
         let hangs = || {
             let one = self.newest(kind);

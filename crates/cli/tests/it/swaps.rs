@@ -179,6 +179,28 @@ fn a_server_that_takes_no_writes_waits_for_a_person() {
     shop.is_without(&harm, "resumed");
 }
 
+/// Longer than anybody here has patience.
+const ENDLESS: [(&str, &str); 2] = [
+    ("health", "[[health]]\nname = \"never\"\ndriver = \"command\"\ncommand = [\"false\"]\ndeadline_seconds = 900\n"),
+    (
+        "smoke",
+        "[[hook]]\nname = \"endless\"\nwhen = \"smoke\"\ndriver = \"command\"\ncommand = [\"sleep\", \"900\"]\ntimeout_seconds = 900\n",
+    ),
+];
+
+#[test]
+fn what_is_waited_for_is_let_go_when_somebody_cancels() {
+    let shop = Shop::new();
+    for (step, endless) in ENDLESS {
+        shop.apply(endless);
+        let harm = shop.harm();
+        shop.house
+            .cancelled_at(&format!("restore/{step}"), &["restore", "shop", "--time", &harm.time, "--swap", "--yes"]);
+        shop.is_with(&harm, step);
+        shop.retire_all();
+    }
+}
+
 #[test]
 fn all_that_is_in_the_way_is_said_before_anything_is_touched() {
     let shop = Shop::new();

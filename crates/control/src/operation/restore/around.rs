@@ -93,8 +93,8 @@ impl Part for Healthy {
             let (every, deadline) =
                 (Duration::from_secs(health.every_seconds), Duration::from_secs(health.deadline_seconds));
             let say = |line: &str| at.work.say(format!("{}: {line}", health.name));
-            let well = until_well(health.spec.driver(), &at.daemon.host, health.in_a_row, every, deadline, &say).await;
-            well.map_err(|trouble| trouble.of(&format!("health {}", health.name)))?;
+            let well = until_well(health.spec.driver(), &at.daemon.host, health.in_a_row, every, deadline, &say);
+            at.unless_cancelled(well).await?.map_err(|trouble| trouble.of(&format!("health {}", health.name)))?;
             at.work.say(format!("{} is well", health.name));
         }
         Ok(Value::Null)
@@ -106,8 +106,9 @@ pub(super) async fn run_all(at: &At, when: When) -> Result<Value> {
     for hook in around.outside.hooks_at(when) {
         at.watch.step(&hook.name);
         let say = |line: &str| at.work.say(format!("{}: {line}", hook.name));
-        let done = hook.spec.driver().run(&at.daemon.host, &told(at, &around, hook), &say).await;
-        done.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
+        let told = told(at, &around, hook);
+        let done = hook.spec.driver().run(&at.daemon.host, &told, &say);
+        at.unless_cancelled(done).await?.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
         at.work.say(format!("{} is done", hook.name));
     }
     Ok(Value::Null)
