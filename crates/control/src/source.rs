@@ -67,7 +67,12 @@ fn cluster(row: &SourceRow, host: &Host) -> Result<Cluster> {
 
 /// The slot's name is also the application's, which `synchronous_standby_names` may name.
 pub(crate) fn conninfo(url: &str, slot: &str, host: &Host) -> Result<Conninfo> {
-    Ok(Conninfo::parse(&resolved(url, host)?, &host.connection_defaults(slot))?)
+    let text = resolved(url, host)?;
+    if text.trim().is_empty() {
+        let what = "the connection string is empty: `postgres:///DATABASE` is a database of this host's server";
+        return Err(Error::Ask(what.to_owned()));
+    }
+    Ok(Conninfo::parse(&text, &host.connection_defaults(slot))?)
 }
 
 /// What a reference leads to. Only the reference is ever kept.

@@ -43,6 +43,7 @@ function Of({ id }: { id: string }) {
             <LastError operation={operation} />
             <Outcome operation={operation} />
             {restores(operation) && <Plan operation={operation} />}
+            {!isOver(operation) && <Now operation={operation} />}
             <Grid gap="lg">
               <Grid.Col span={{ base: 12, lg: 5 }}>
                 <Stack gap="lg">
@@ -52,17 +53,23 @@ function Of({ id }: { id: string }) {
               </Grid.Col>
               <Grid.Col span={{ base: 12, lg: 7 }}><LogView id={id} lines={live.lines} /></Grid.Col>
             </Grid>
-            <Card title="What can be done now">
-              <Stack gap="sm">
-                <Text size="sm" role="status">{next(operation)}</Text>
-                <Deeds operation={operation} />
-              </Stack>
-            </Card>
             <Card title="Who and when"><Facts facts={people(operation)} /></Card>
           </Page>
         );
       }}
     </Loaded>
+  );
+}
+
+/** Above steps and log: who is woken for it looks for this first. */
+function Now({ operation }: { operation: Operation }) {
+  return (
+    <Card title="What can be done now">
+      <Stack gap="sm">
+        <Text size="sm" role="status">{next(operation)}</Text>
+        <Deeds operation={operation} />
+      </Stack>
+    </Card>
   );
 }
 

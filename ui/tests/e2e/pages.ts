@@ -17,7 +17,7 @@ export function pages(operation: string, restore: string, alarm: string): Shown[
     { name: "restore-copy", path: "/restore/shop?latest=true&mode=into&into=/srv/pg/restored&files=copied&delta=true", ready: "Tablespaces" },
     { name: "restore-beside", path: "/restore/shop?time=2037-01-01T00:00:00.000Z&mode=beside&begins=time", ready: "Say into which directory" },
     { name: "operations", path: "/operations", ready: "Only what is not over" },
-    { name: "operation", path: `/operations/${operation}`, ready: "What can be done now" },
+    { name: "operation", path: `/operations/${operation}`, ready: "Who and when" },
     { name: "restore-done", path: `/operations/${restore}`, ready: "Data, connectivity, behaviour" },
     { name: "report", path: `/reports/${restore}`, ready: "Words for those who use it" },
     { name: "drills", path: "/drills", ready: "How long it took, over time" },

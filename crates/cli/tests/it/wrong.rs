@@ -11,6 +11,7 @@ fn each_mistake_has_its_own_answer() {
     house.start_daemon();
     let with_password = format!("postgres://postgres:secret@127.0.0.1:{}/postgres", house.server.port());
     assert_eq!(house.refused(&["protect", &with_password, "--name", "shop"]), (2, "RK-3013".into()));
+    assert_eq!(house.refused(&["protect", " ", "--name", "shop"]), (2, "RK-3013".into()));
     assert_eq!(house.refused(&["protect", "postgres://nobody@127.0.0.1:1/x", "--name", "shop"]), (5, "RK-2010".into()));
     assert_eq!(
         house.refused(&["protect", &house.server.socket_url("postgres"), "--name", "No Name"]),
