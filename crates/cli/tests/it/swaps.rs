@@ -75,10 +75,14 @@ fn what_was_replaced_comes_back() {
     let shop = Shop::new();
     let (time, _) = shop.moment();
     shop.spoil();
+    shop.sql("SELECT pg_logical_emit_message(false, 'long', repeat('x', 20000000))");
+    shop.house.caught_up();
     let report = shop.house.ok(&["restore", "shop", "--time", &time, "--swap", "--yes"]);
     let operation = report["operation"].as_str().unwrap();
     shop.serves();
     shop.house.caught_up();
+    let behind = shop.house.ok(&["status"])["sources"][0]["log"]["lag_bytes"].as_u64().unwrap();
+    assert!(behind < 10_000_000, "{behind}: what the old one wrote is not what the new one is ahead by");
     let written = shop.noted();
     let plan = shop.house.ok(&["rollback", operation, "--dry-run"]);
     assert!(plan["commits_after"].as_u64().unwrap() > 2, "{plan:#}");

@@ -127,6 +127,10 @@ impl<'a> Session<'a> {
         let received = vault.env().now();
         state.send_modify(|state| {
             state.phase = Phase::Streaming;
+            if state.timeline != start.timeline {
+                // What another server wrote beyond this timeline's beginning is nothing that this one is ahead by.
+                state.server_end = from;
+            }
             state.timeline = start.timeline;
             state.received = from;
             state.durable = from;
