@@ -10,13 +10,12 @@ use crate::daemon::Daemon;
 use crate::error::Result;
 use crate::operation::expire::kept;
 use crate::operation::restore::known;
-use crate::policy::outlook::{self, Pace};
+use crate::policy::outlook::{self, Pace, days};
 use crate::{moment, stacks};
 
 const AHEAD_DAYS: [u32; 2] = [30, 365];
 /// What was seen for less than that says nothing of a day.
 const SEEN: SignedDuration = SignedDuration::from_hours(1);
-const DAY_SECONDS: f64 = 86_400.0;
 
 pub(crate) async fn outlook(daemon: &Daemon, name: &str) -> Result<OutlookView> {
     let source: SourceName = known(daemon, name).await?;
@@ -49,14 +48,13 @@ fn pace(backups: &[BackupFact], log: &[VolumeView]) -> Option<Pace> {
     let log_bytes = log.iter().map(|one| one.bytes_stored as f64).sum::<f64>();
     Some(Pace {
         whole: last.bytes as f64 * stored(backups) / (new.max(1) as f64),
-        changed_a_day: stored(&backups[1..]) / days(first.ended, last.ended)?,
-        log_a_day: log_bytes / days(log.first()?.from, log.last()?.to)?,
+        changed_a_day: stored(&backups[1..]) / seen(first.ended, last.ended)?,
+        log_a_day: log_bytes / seen(log.first()?.from, log.last()?.to)?,
     })
 }
 
-fn days(from: Timestamp, to: Timestamp) -> Option<f64> {
-    let seen = to.duration_since(from);
-    (seen >= SEEN).then(|| seen.as_secs_f64() / DAY_SECONDS)
+fn seen(from: Timestamp, to: Timestamp) -> Option<f64> {
+    (to.duration_since(from) >= SEEN).then(|| days(from, to))
 }
 
 #[cfg(test)]

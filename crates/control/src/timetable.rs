@@ -27,27 +27,47 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Runs as long as the daemon.
 pub(crate) async fn keep_time(daemon: Daemon) {
+    let mut told = Told::default();
     loop {
-        if let Err(error) = look(&daemon).await {
+        if let Err(error) = look(&daemon, &mut told).await {
             tracing::error!(%error, "the timetable could not be looked at");
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-async fn look(daemon: &Daemon) -> Result<()> {
+/// Why a timer's work could not be begun, so that one reason is said once.
+type Told = HashMap<String, String>;
+
+async fn look(daemon: &Daemon, told: &mut Told) -> Result<()> {
     let now = daemon.host.env.now();
     let timers: HashMap<String, Timestamp> = daemon.catalog.timers().await?.into_iter().collect();
     for stack in stacks::all(daemon).await?.iter() {
         for source in stack.sources.iter().filter(|source| daemon.has_source(&source.name)) {
             for wanted in due(stack, &source.name, &timers, now) {
-                if let Err(error) = begin(daemon, &wanted).await {
-                    tracing::error!(%error, source = wanted.source, timer = wanted.timer, "what was due could not be begun");
+                match begin(daemon, &wanted).await {
+                    Ok(()) => drop(told.remove(&wanted.timer)),
+                    Err(error) => say_once(told, &wanted, &error),
                 }
             }
         }
     }
     Ok(())
+}
+
+fn say_once(told: &mut Told, wanted: &Wanted, error: &Error) {
+    let why = error.to_string();
+    if told.get(&wanted.timer) == Some(&why) {
+        return;
+    }
+    let (source, timer) = (&wanted.source, &wanted.timer);
+    match error {
+        Error::Engine(engine::Error::Unreachable { .. }) => {
+            tracing::info!(%error, source, timer, "waits for a moment that can be restored");
+        }
+        _ => tracing::error!(%error, source, timer, "what was due could not be begun"),
+    }
+    told.insert(timer.clone(), why);
 }
 
 /// Something that is due.

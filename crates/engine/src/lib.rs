@@ -2,6 +2,8 @@
 
 pub mod error;
 pub mod postgres;
+#[cfg(test)]
+mod test_vault;
 
 pub use error::{Error, Result};
 pub use mount;

@@ -1,7 +1,7 @@
 // Debian's Chromium, with a window of its own for each person. What the page's policy refuses, and what the page throws, fails the test.
 
 import { chromium, type Browser, type BrowserContext, type Cookie, type Page } from "playwright-core";
-import { expect } from "vitest";
+import { expect, onTestFailed } from "vitest";
 import { PASSWORD, type House } from "./house";
 
 const ARGUMENTS = [
@@ -62,6 +62,7 @@ export class Person {
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const person = new Person(name, context, page, house);
+    onTestFailed(() => person.tells());
     page.on("pageerror", (error) => person.wrong.push(`thrown: ${error.message}`));
     page.on("console", (message) => {
       if (message.type() === "error" && !EXPECTED.test(message.text())) person.wrong.push(message.text());
@@ -79,6 +80,12 @@ export class Person {
     if (await password.isVisible() && !(await person.menu().isVisible())) await person.signIn();
     sessions.set(known, await person.context.cookies());
     return person;
+  }
+
+  /** What a failed test is understood by. */
+  private async tells(): Promise<void> {
+    const shown = this.page.isClosed() ? "nothing: it was closed" : await this.page.innerText("body", { timeout: 5_000 }).catch(String);
+    console.error(`The window of ${this.name} showed ${this.page.url()}:\n${shown}\n\nThe daemon said at last:\n${this.house.lastWords()}`);
   }
 
   private menu() {

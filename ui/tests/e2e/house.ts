@@ -268,6 +268,11 @@ esac
     return readFileSync(this.path(name), "utf8");
   }
 
+  /** The end of the daemon's log. */
+  lastWords(): string {
+    return this.read("log").split("\n").slice(-40).join("\n");
+  }
+
   async close(): Promise<void> {
     this.removeInstances();
     await this.stopDaemon();

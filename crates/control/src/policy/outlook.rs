@@ -68,7 +68,7 @@ fn to_come(rule: &str, at: Timestamp) -> Kept {
     }
 }
 
-fn days(from: Timestamp, to: Timestamp) -> f64 {
+pub(crate) fn days(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).max(SignedDuration::ZERO).as_secs_f64() / DAY_SECONDS
 }
 

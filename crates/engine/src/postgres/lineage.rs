@@ -167,43 +167,25 @@ impl Lineage {
 
 #[cfg(test)]
 mod tests {
-    use vault::keys::{Lock, Slot, new_key_file};
-    use vault::log::write::{LogWriter, put_history};
-    use vault::names::SourceName;
-    use vault::{Env, Vault};
+    use vault::log::write::put_history;
 
     use super::*;
+    use crate::test_vault::{new_vault, receive, shop};
 
     const SEGMENT: u64 = 1 << 20;
-
-    async fn vault(folder: &tempfile::TempDir) -> Vault {
-        let location = folder.path().join("vault").to_str().unwrap().parse().unwrap();
-        let env = Env::system();
-        let key = new_key_file(&env);
-        let seal = |data_key: &_, id: &_| Ok(vec![Slot::seal(Lock::KeyFile(&key), data_key, id, "test", &env)?]);
-        Vault::create(vault::store::open(&location).unwrap(), &env, seal).await.unwrap()
-    }
-
-    async fn receive(vault: &Vault, source: &SourceName, timeline: Timeline, from: u64) {
-        let mut writer = LogWriter::resume(vault, source, timeline, Some(from), SEGMENT).await.unwrap();
-        writer.push(from, &[7; SEGMENT as usize]).unwrap();
-        while let Some(part) = writer.take_part(None) {
-            drop(writer.durable_now(part.put().await.unwrap()));
-        }
-    }
 
     /// As when a restore is cancelled behind its cut-over: the successor was seen, and nothing of its log.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_timeline_of_which_there_is_no_log_was_never_lived_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let (vault, source) = (vault(&folder).await, "shop".parse().unwrap());
-        receive(&vault, &source, 1, 0).await;
+        let (folder, source) = (tempfile::tempdir().unwrap(), shop());
+        let vault = new_vault(&folder).await;
+        receive(&vault, 1, &[7; SEGMENT as usize], SEGMENT).await;
         put_history(&vault, &source, 2, b"1\t0/80000\tbefore 2026-11-22 15:20:43+00\n").await.unwrap();
         let now = Some(vault.env().now());
         let index = LogIndex::load(&vault, &source).await.unwrap();
         assert_eq!(timeline_at(&index, &[], None).await.unwrap(), 1);
         assert_eq!(timeline_at(&index, &[], now).await.unwrap(), 1);
-        receive(&vault, &source, 2, 0).await;
+        receive(&vault, 2, &[7; SEGMENT as usize], SEGMENT).await;
         let index = LogIndex::load(&vault, &source).await.unwrap();
         assert_eq!(timeline_at(&index, &[], None).await.unwrap(), 2);
     }

@@ -1,30 +1,45 @@
-// The first backup, with its progress. From its end on every moment can be restored.
+// The first backup, with its progress: the one that is begun here, or the timetable's when that was sooner. From its end on every moment can be restored.
 
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { api, ask } from "../../api/client";
+import { operationsOptions } from "../../api/queries";
 import type { Operation } from "../../api/types";
+import { Act } from "../../parts/Act";
 import { Card } from "../../parts/Card";
 import { Loaded } from "../../parts/Loaded";
-import { Problem } from "../../parts/Problem";
 import { OPERATION, State } from "../../parts/State";
 import { isOver } from "../../words/operation";
 import { Steps } from "../operation/Steps";
 import { useOperation } from "../operation/useOperation";
 
+const LOOK_EVERY_MS = 1_000;
+
 export function FirstBackup({ name }: { name: string }) {
-  const begin = useMutation({ mutationFn: () => ask(api.POST("/api/v1/sources/{name}/backups", { params: { path: { name } }, body: { label: "first" } })) });
+  const backups = operationsOptions({ source: name, kind: "backup" });
+  const query = useQuery({ ...backups, refetchInterval: LOOK_EVERY_MS });
+  const begin = () => ask(api.POST("/api/v1/sources/{name}/backups", { params: { path: { name } }, body: { label: "first" } }));
   return (
     <Card title="First backup">
       <Stack>
         <Text size="sm" role="status">{name} is protected: its log is being received.</Text>
-        {!begin.data && <Group><Button loading={begin.isPending} onClick={() => begin.mutate()}>Take the first backup</Button></Group>}
-        {begin.isError && <Problem error={begin.error} />}
-        {begin.data && <Running id={begin.data.id} name={name} />}
+        <Loaded query={query}>{(begun) => {
+          const first = begun.find(isThere) ?? begun[0];
+          return (
+            <>
+              {first && <Running key={first.id} id={first.id} name={name} />}
+              {(!first || (isOver(first) && !isThere(first))) && <Act act={begin} anew={[[...backups.queryKey]]}>Take the first backup</Act>}
+            </>
+          );
+        }}</Loaded>
       </Stack>
     </Card>
   );
+}
+
+function isThere(operation: Operation): boolean {
+  return operation.status === "succeeded";
 }
 
 function Running({ id, name }: { id: string; name: string }) {
@@ -35,9 +50,9 @@ function Running({ id, name }: { id: string; name: string }) {
 function Shown({ operation, progress, name }: { operation: Operation; progress: Operation["progress"]; name: string }) {
   return (
     <Stack>
-      <Group><State look={OPERATION[operation.status]} /><Link href={`/operations/${operation.id}`}>Operation {operation.id}</Link></Group>
+      <Group><State look={OPERATION[operation.status]} /><Link href={`/operations/${operation.id}`}>Operation {operation.id}</Link><Text size="sm" c="dimmed">asked for by {operation.asked_by}</Text></Group>
       <Steps operation={operation} progress={progress} />
-      {operation.status === "succeeded" && (
+      {isThere(operation) && (
         <Alert color="green" variant="light" title="Every moment from now on can be restored">
           <Button component={Link} href={`/stacks/${encodeURIComponent(name)}`}>To its timeline</Button>
         </Alert>

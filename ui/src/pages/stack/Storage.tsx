@@ -47,14 +47,14 @@ export function Storage({ source }: { source: string }) {
 function Cost({ held, outlook }: { held: number; outlook: Outlook | undefined }) {
   const [price, setPrice] = useLocalStorage<number>({ key: "rekindle-price-per-gb-month", defaultValue: 0.02 });
   const cost = (size: number) => `${((size / GB) * price).toFixed(2)} a month`;
-  const ahead = (outlook?.ahead ?? []).map((then) => {
-    const size = then.backup_bytes + then.log_bytes;
-    return [`In ${span(then.days)}`, `${counted(then.backups, "backup", "backups")} in ${bytes(then.backup_bytes)}, ${bytes(then.log_bytes)} of log: ${cost(size)}`] as const;
-  });
+  const ahead = (outlook?.ahead ?? []).map((then): [string, string] => [
+    `In ${span(then.days)}`,
+    `${counted(then.backups, "backup", "backups")} in ${bytes(then.backup_bytes)}, ${bytes(then.log_bytes)} of log: ${cost(then.backup_bytes + then.log_bytes)}`,
+  ]);
   return (
     <>
       <NumberInput label="Price of one GB for a month" description="Yours: it is kept in this browser only" value={price} onChange={(value) => setPrice(Number(value))} min={0} step={0.001} decimalScale={4} w={260} />
-      <Facts label="What keeping it costs" facts={[["Now", cost(held)], ...ahead.map(([when, what]): [string, string] => [when, what])]} />
+      <Facts label="What keeping it costs" facts={[["Now", cost(held)], ...ahead]} />
       {ahead.length > 0 && <Text size="xs" c="dimmed">By the policy, when as much changes as until now. Of one backup after the other what changed between them is counted, and never more than all of it.</Text>}
     </>
   );

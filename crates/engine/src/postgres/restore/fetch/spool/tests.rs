@@ -3,12 +3,9 @@
 use std::fs;
 
 use tempfile::TempDir;
-use vault::keys::{Lock, Slot, new_key_file};
-use vault::log::write::LogWriter;
-use vault::names::SourceName;
-use vault::{Env, Vault};
 
 use super::*;
+use crate::test_vault::{new_vault, receive, shop};
 
 const SEGMENT: u64 = 1 << 20;
 /// The last of seven segments is half there.
@@ -23,19 +20,10 @@ struct Place {
 impl Place {
     async fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
-        let location = folder.path().join("vault").to_str().unwrap().parse().unwrap();
-        let env = Env::system();
-        let key = new_key_file(&env);
-        let seal = |data_key: &_, id: &_| Ok(vec![Slot::seal(Lock::KeyFile(&key), data_key, id, "test", &env)?]);
-        let vault = Vault::create(vault::store::open(&location).unwrap(), &env, seal).await.unwrap();
-        let source: SourceName = "shop".parse().unwrap();
-        let mut writer = LogWriter::resume(&vault, &source, 1, Some(0), SEGMENT).await.unwrap();
-        writer.push(0, &log(0, LOG_END)).unwrap();
-        while let Some(part) = writer.take_part(None) {
-            drop(writer.durable_now(part.put().await.unwrap()));
-        }
+        let vault = new_vault(&folder).await;
+        receive(&vault, 1, &log(0, LOG_END), SEGMENT).await;
         fs::create_dir_all(folder.path().join("data/pg_wal")).unwrap();
-        Place { index: LogIndex::load(&vault, &source).await.unwrap(), folder }
+        Place { index: LogIndex::load(&vault, &shop()).await.unwrap(), folder }
     }
 
     fn data(&self) -> PathBuf {
