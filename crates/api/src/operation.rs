@@ -182,7 +182,7 @@ pub struct Operation {
     pub ended: Option<Timestamp>,
     /// The last failure, until a step succeeds after it.
     pub error: Option<ErrorBody>,
-    /// When it succeeded: a `BackupView`, a `RestoreReport`, a check report or an expiry plan, by kind.
+    /// When it succeeded: a `BackupView`, a `RestoreReport`, an `ExtractReport`, a check report or an expiry plan, by kind.
     pub result: Option<serde_json::Value>,
 }
 

@@ -14,7 +14,7 @@ import { Page } from "../parts/Page";
 import { Forbidden, Problem } from "../parts/Problem";
 import { When } from "../parts/When";
 import { askPlan, askRestore } from "../restore/ask";
-import { ConsentForm } from "../restore/ConsentForm";
+import { ConsentForm, IncidentForm } from "../restore/ConsentForm";
 import { fromAddress, lacks, offered, toAddress, together, type Form } from "../restore/form";
 import { MomentForm } from "../restore/MomentForm";
 import { PartForm } from "../restore/PartForm";
@@ -62,7 +62,12 @@ function Restore({ source }: { source: string }) {
       <Card title="Moment"><MomentForm form={form} change={change} source={source} /></Card>
       <Card title="What comes back"><PartForm form={form} change={change} /></Card>
       <Card title="Where it goes"><PlaceForm form={form} change={change} source={source} /></Card>
-      <Card title="When, and with whose consent"><ConsentForm form={form} change={change} source={source} /></Card>
+      <Card title="When, and with whose consent">
+        <Stack gap="sm">
+          <ConsentForm said={form} change={change} source={source} ahead={offered(form).ahead} />
+          {offered(form).incident && <IncidentForm said={form} change={change} />}
+        </Stack>
+      </Card>
       <Group>
         <Button variant={plan.data ? "default" : "filled"} onClick={show} disabled={lacking !== undefined} loading={plan.isFetching}>Show the plan</Button>
         <Text size="sm" c="dimmed" role="status">{lacking ?? "Nothing is touched by that."}</Text>

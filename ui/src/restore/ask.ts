@@ -2,6 +2,7 @@
 
 import { api, ask } from "../api/client";
 import type { ExtractAsk, Operation, RestoreAsk, RestorePlan } from "../api/types";
+import { consentAsk, saidWith, type Consent } from "./consent";
 import { lines, offered, tablespacesOf, type Form } from "./form";
 
 const MB = 1_000_000;
@@ -26,16 +27,12 @@ function target({ kind, value }: Form): RestoreAsk["target"] {
 
 /** What every restore is asked: the moment, and what is done without. */
 function common(form: Form) {
-  const begins = form.begins === "next-window" ? ("next-window" as const) : form.begins === "time" ? { time: form.beginsAt } : undefined;
-  const { ahead } = offered(form);
   return {
     target: target(form),
     before: form.before,
     timeline: form.timeline ? Number(form.timeline) : undefined,
     owner: form.owner.trim() || undefined,
-    at: ahead ? begins : undefined,
-    break_glass: form.breakGlass || undefined,
-    no_snapshot: (ahead && form.noSnapshot) || undefined,
+    ...consentAsk(form, offered(form).ahead),
   };
 }
 
@@ -82,14 +79,17 @@ export function askPlan(source: string, form: Form): Promise<RestorePlan> {
 /** Sent twice with one key it is one restore all the same. */
 export function askRestore(source: string, form: Form, key: string): Promise<Operation> {
   const params = { path: { name: source } };
-  const headers = { "Idempotency-Key": key, ...(form.why ? { "Rekindle-Why": asHeader(form.why) } : {}) };
+  const headers = saidWith(key, form.why);
   return form.part === "cluster"
     ? ask(api.POST("/api/v1/sources/{name}/restores", { params, body: toRestoreAsk(form), headers }))
     : ask(api.POST("/api/v1/sources/{name}/extracts", { params, body: toExtractAsk(form), headers }));
 }
 
-/** A header holds letters that every program understands: what is left out is marked. */
-export function asHeader(text: string): string {
-  const plain = text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
-  return plain.replace(/[^\x20-\x7e]/g, "?").slice(0, 1000);
+/** What bringing back would do; nothing is touched. */
+export function askWayBackPlan(operation: string, consent: Consent): Promise<RestorePlan> {
+  return ask(api.POST("/api/v1/operations/{id}/rollback/plan", { params: { path: { id: operation } }, body: consentAsk(consent, true) }));
+}
+
+export function askWayBack(operation: string, consent: Consent, key: string): Promise<Operation> {
+  return ask(api.POST("/api/v1/operations/{id}/rollback", { params: { path: { id: operation } }, body: consentAsk(consent, true), headers: saidWith(key, consent.why) }));
 }

@@ -1,7 +1,8 @@
 // What of a restore goes together, what the address keeps of it, and what the daemon is asked.
 
 import { expect, test } from "vitest";
-import { asHeader, toExtractAsk, toRestoreAsk } from "./ask";
+import { toExtractAsk, toRestoreAsk } from "./ask";
+import { asHeader } from "./consent";
 import { EMPTY, fromAddress, lacks, offered, toAddress, together, type Form } from "./form";
 
 const TIME = "2026-11-21T01:57:00.000Z";

@@ -1,12 +1,14 @@
 // What somebody chooses of a restore: as the form holds it, as the address keeps it, and what of it goes together. Pure.
 
+import { lacksTime, NOTHING_SAID, type Consent } from "./consent";
+
 export type TargetKind = "time" | "latest" | "backup" | "lsn" | "xid" | "name";
 export type Part = "cluster" | "database" | "tables";
 /** `into` is a directory of its own for a cluster, and a name of its own on the live server for a part of one. */
 export type Mode = "swap" | "beside" | "into";
 export type Files = "open" | "copied" | "only";
 
-export interface Form {
+export interface Form extends Consent {
   kind: TargetKind;
   /** RFC 3339 for a time; else as it was typed. */
   value: string;
@@ -30,13 +32,8 @@ export interface Form {
   tablespaces: string;
   owner: string;
   keepServing: boolean;
-  begins: "now" | "next-window" | "time";
-  beginsAt: string;
   happened: string;
   detected: string;
-  breakGlass: string;
-  noSnapshot: string;
-  why: string;
 }
 
 export const EMPTY: Form = {
@@ -58,13 +55,9 @@ export const EMPTY: Form = {
   tablespaces: "",
   owner: "",
   keepServing: false,
-  begins: "now",
-  beginsAt: "",
   happened: "",
   detected: "",
-  breakGlass: "",
-  noSnapshot: "",
-  why: "",
+  ...NOTHING_SAID,
 };
 
 const KINDS: TargetKind[] = ["time", "latest", "backup", "lsn", "xid", "name"];
@@ -142,7 +135,7 @@ export function tablespacesOf(form: Form): Record<string, string> {
 
 /** What is still to be said before there can be a plan; nothing when all is. */
 export function lacks(form: Form): string | undefined {
-  return lacksMoment(form) ?? lacksPart(form) ?? lacksPlace(form) ?? (form.begins === "time" && offered(form).ahead && !form.beginsAt ? "Say at what time it begins." : undefined);
+  return lacksMoment(form) ?? lacksPart(form) ?? lacksPlace(form) ?? (offered(form).ahead ? lacksTime(form) : undefined);
 }
 
 function lacksMoment({ kind, value }: Form): string | undefined {

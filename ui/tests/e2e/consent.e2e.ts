@@ -36,6 +36,7 @@ async function spoilt(): Promise<string> {
 
 const bad = () => Number(house.sql("SELECT count(*) FROM orders WHERE what = 'spoilt'"));
 
+/** Of the form, or of the dialog of a way back. */
 async function emergency({ page }: Person, name: "Without approval" | "Without a snapshot", phrase: string): Promise<void> {
   const control = page.getByRole("button", { name: "In an emergency" });
   if ((await control.getAttribute("aria-expanded")) !== "true") await control.click();
@@ -137,7 +138,7 @@ test("the glass is broken: it begins with nobody's approval, and everybody hears
   await emergency(olga, "Without approval", "restore shop without approval");
   expect(await plan(olga)).toContain("NOBODY, although somebody would have to: the glass is broken");
   await page.getByText("everybody hears of it").last().waitFor();
-  await begin(olga);
+  const id = await begin(olga);
   await page.getByRole("main").getByRole("alert").getByText("The glass was broken").waitFor();
   await done(olga);
   expect(await fact(olga, "Approved")).toContain("by NOBODY");
@@ -146,5 +147,26 @@ test("the glass is broken: it begins with nobody's approval, and everybody hears
   expect(alarm.kind).toBe("break-glass");
   await page.goto("/alarms?all=true");
   await page.getByText(/glass/).first().waitFor();
+  await page.goBack();
+
+  // The way back asks for the same consent, and for what can be done without it.
+  await page.getByRole("button", { name: "Roll back …" }).click();
+  const dialog = page.getByRole("dialog");
+  const wayBack = dialog.getByLabel("Plan", { exact: true });
+  expect(await wayBack.innerText()).toContain("one person, not who asks");
+  await emergency(olga, "Without approval", "bring it back");
+  expect(await wayBack.count(), "a plan that was not asked for").toBe(0);
+  await dialog.getByRole("button", { name: "Show the plan" }).click();
+  await dialog.getByRole("alert").getByText("RK-3057").waitFor();
+  await dialog.getByRole("radio", { name: "at a time" }).check();
+  await dialog.getByText("Say at what time it begins.").waitFor();
+  await dialog.getByRole("radio", { name: "as soon as it may" }).check();
+  await emergency(olga, "Without approval", "restore shop without approval");
+  await dialog.getByRole("button", { name: "Show the plan" }).click();
+  expect(await wayBack.innerText()).toContain("NOBODY");
+  await dialog.getByRole("button", { name: "Roll back", exact: true }).click();
+  await page.waitForURL((url) => !url.pathname.endsWith(id));
+  await done(olga);
+  expect(bad()).toBeGreaterThan(0);
   await olga.leaves();
 });

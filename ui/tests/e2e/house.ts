@@ -74,20 +74,33 @@ export class House {
     const folder = mkdtempSync(join(tmpdir(), "rekindle-ui-"));
     chmodSync(folder, 0o755);
     const house = new House(folder, await freePort(), await freePort());
-    house.makeCluster();
-    house.init();
-    await house.startDaemon();
-    return house;
+    return house.after(async () => {
+      house.makeCluster();
+      house.init();
+      await house.startDaemon();
+    });
   }
 
   /** The same, with a shop that is protected by a stack, and a backup of it. */
   static async shop(more = ""): Promise<House> {
     const house = await House.bare();
-    house.apply(more);
-    await house.caughtUp();
-    house.cli("backup", "shop", "--name", "first");
-    await house.goesOn();
-    return house;
+    return house.after(async () => {
+      house.apply(more);
+      await house.caughtUp();
+      house.cli("backup", "shop", "--name", "first");
+      await house.goesOn();
+    });
+  }
+
+  /** What is not built to its end leaves nothing that runs. */
+  private async after(build: () => Promise<void>): Promise<House> {
+    try {
+      await build();
+      return this;
+    } catch (error) {
+      await this.close().catch(console.error);
+      throw error;
+    }
   }
 
   /** People use the shop, until a moment is sure that lies behind all that was before. */

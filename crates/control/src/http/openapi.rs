@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use api::{ErrorBody, ExtractReport};
 use axum::response::{IntoResponse, Response};
-use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ComponentsBuilder, ObjectBuilder, SchemaType, Type};
@@ -38,7 +38,9 @@ pub fn openapi() -> String {
 
 fn document() -> OpenApi {
     let (mut paths, mut schemas) = (PathsBuilder::new(), BTreeMap::new());
-    collect(&mut schemas, &shape_of_errors());
+    for shape in [Shape::of::<ErrorBody>(), Shape::of::<ExtractReport>()] {
+        collect(&mut schemas, &shape);
+    }
     for route in routes::table() {
         route.body.iter().chain(&route.answer).for_each(|shape| collect(&mut schemas, shape));
         paths = paths.path(route.full_path(), PathItem::new(http_method(route.method), operation(&route)));
@@ -54,15 +56,6 @@ fn document() -> OpenApi {
     OpenApiBuilder::new().info(info.build()).paths(paths.build()).components(Some(components.build())).build()
 }
 
-fn shape_of_errors() -> Shape {
-    Shape {
-        name: || api::ErrorBody::name().into_owned(),
-        schema: <api::ErrorBody as utoipa::PartialSchema>::schema,
-        parts: api::ErrorBody::schemas,
-        is_list: false,
-    }
-}
-
 fn collect(schemas: &mut BTreeMap<String, RefOr<Schema>>, shape: &Shape) {
     let mut parts = vec![((shape.name)(), (shape.schema)())];
     (shape.parts)(&mut parts);
@@ -76,7 +69,7 @@ fn operation(route: &Route) -> OperationBuilder {
         .operation_id(Some(operation_id(route)))
         .tag(tag(route))
         .response("200", answer("done", route.answer.as_ref(), route.media))
-        .response("default", answer("what went wrong", Some(&shape_of_errors()), JSON));
+        .response("default", answer("what went wrong", Some(&Shape::of::<ErrorBody>()), JSON));
     for parameter in path_names(route).chain(route.words.iter().map(word)) {
         operation = operation.parameter(parameter);
     }

@@ -78,7 +78,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    fn of<T: ToSchema>() -> Shape {
+    pub(super) fn of<T: ToSchema>() -> Shape {
         Shape { name: || T::name().into_owned(), schema: T::schema, parts: T::schemas, is_list: false }
     }
 }

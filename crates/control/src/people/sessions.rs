@@ -12,8 +12,7 @@ use crate::catalog::SessionRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
-/// How exact it is kept when somebody was last seen.
-const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
+const NOTED_EVERY_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// What signing in gives: what the cookie holds, and what is told.
 pub(crate) struct Begun {
@@ -52,7 +51,7 @@ pub(crate) async fn identity(daemon: &Daemon, secret: &str) -> Result<Option<Ide
         return Ok(None);
     }
     let Some(grants) = users::grants(daemon, &row.person).await? else { return Ok(None) };
-    if now.duration_since(seen) >= SEEN_EVERY {
+    if now.duration_since(seen) >= noted_every(idle(daemon)) {
         daemon.catalog.set_session_seen(&hash, &stamp(now)).await?;
     }
     let via = Via::Session { hash, csrf: csrf_of(secret) };
@@ -72,6 +71,11 @@ fn idle(daemon: &Daemon) -> SignedDuration {
     SignedDuration::from_mins(i64::from(daemon.config.sessions.idle_minutes))
 }
 
+/// How exact it is kept when somebody was last seen: enough for a session in use not to end.
+fn noted_every(idle: SignedDuration) -> SignedDuration {
+    (idle / 4).min(NOTED_EVERY_MAX)
+}
+
 fn absolute(daemon: &Daemon) -> SignedDuration {
     SignedDuration::from_hours(i64::from(daemon.config.sessions.hours))
 }
@@ -79,4 +83,15 @@ fn absolute(daemon: &Daemon) -> SignedDuration {
 /// Always as many digits, so that text compares as time does.
 fn stamp(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_in_use_does_not_end_however_short_it_may_idle() {
+        assert_eq!(noted_every(SignedDuration::from_mins(30)), NOTED_EVERY_MAX);
+        assert_eq!(noted_every(SignedDuration::from_mins(1)), SignedDuration::from_secs(15));
+    }
 }

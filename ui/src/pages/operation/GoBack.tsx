@@ -2,7 +2,8 @@
 
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useLocation } from "wouter";
 import { api, ask } from "../../api/client";
 import { may } from "../../api/may";
@@ -12,6 +13,9 @@ import { Act } from "../../parts/Act";
 import { Waiting } from "../../parts/Loaded";
 import { Problem } from "../../parts/Problem";
 import { Sure } from "../../parts/Sure";
+import { askWayBack, askWayBackPlan } from "../../restore/ask";
+import { ConsentForm } from "../../restore/ConsentForm";
+import { lacksTime, NOTHING_SAID } from "../../restore/consent";
 import { bytes } from "../../words/units";
 import { PlanView } from "./PlanView";
 import { useStackOf } from "./useStackOf";
@@ -43,27 +47,37 @@ export function GoBack({ operation }: { operation: Operation }) {
 
 function RollBack({ operation }: { operation: Operation }) {
   const [opened, { open, close }] = useDisclosure();
-  const [, go] = useLocation();
-  const path = { params: { path: { id: operation.id } }, body: {} };
-  const plan = useMutation({ mutationFn: () => ask(api.POST("/api/v1/operations/{id}/rollback/plan", path)) });
-  const begin = () => {
-    plan.mutate();
-    open();
-  };
   return (
     <>
-      <Button variant="default" onClick={begin}>Roll back …</Button>
+      <Button variant="default" onClick={open}>Roll back …</Button>
       <Modal closeButtonProps={{ "aria-label": "Close" }} opened={opened} onClose={close} title="Bring back what was replaced" size="xl">
-        <Stack>
-          {plan.isPending && <Waiting lines={6} />}
-          {plan.isError && <Problem error={plan.error} />}
-          {plan.data && <PlanView plan={plan.data} />}
-          <Group justify="flex-end" align="flex-start">
-            <Button variant="default" onClick={close}>Not now</Button>
-            {plan.data && <Act color="red" act={() => ask(api.POST("/api/v1/operations/{id}/rollback", path))} then={(begun) => go(`/operations/${begun.id}`)}>Roll back</Act>}
-          </Group>
-        </Stack>
+        <WayBack operation={operation} notNow={close} />
       </Modal>
     </>
+  );
+}
+
+/** The plan is shown at once; when something else is said, it is asked for again before it can be begun. */
+function WayBack({ operation, notNow }: { operation: Operation; notNow: () => void }) {
+  const [, go] = useLocation();
+  const [said, setSaid] = useState(NOTHING_SAID);
+  const [asked, setAsked] = useState(said);
+  const [key] = useState(() => crypto.randomUUID());
+  const plan = useQuery({ queryKey: ["operation", operation.id, "way back", asked], queryFn: () => askWayBackPlan(operation.id, asked), retry: false, gcTime: 0, refetchOnWindowFocus: false });
+  const lacking = lacksTime(said);
+  return (
+    <Stack>
+      <ConsentForm said={said} change={(changed) => setSaid({ ...said, ...changed })} source={operation.source ?? ""} ahead />
+      {plan.isFetching && <Waiting lines={6} />}
+      {plan.isError && !plan.isFetching && said === asked && <Problem error={plan.error} />}
+      {plan.data && !plan.isFetching && said === asked && <PlanView plan={plan.data} />}
+      <Group justify="flex-end" align="flex-start">
+        <Text size="sm" c="dimmed" role="status">{lacking}</Text>
+        <Button variant="default" onClick={notNow}>Not now</Button>
+        {said === asked
+          ? plan.data && !plan.isFetching && <Act color="red" act={() => askWayBack(operation.id, said, key)} then={(begun) => go(`/operations/${begun.id}`)}>Roll back</Act>
+          : <Button disabled={lacking !== undefined} onClick={() => setAsked(said)}>Show the plan</Button>}
+      </Group>
+    </Stack>
   );
 }

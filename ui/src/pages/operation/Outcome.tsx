@@ -5,7 +5,7 @@ import { IconReportAnalytics } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { reportOptions } from "../../api/queries";
-import type { Backup, DrillReport, Instance, Operation, RestoreReport } from "../../api/types";
+import type { Backup, DrillReport, ExtractReport, Instance, Operation, RestoreReport } from "../../api/types";
 import { Card } from "../../parts/Card";
 import { Waiting } from "../../parts/Loaded";
 import { Evidence } from "../../parts/Evidence";
@@ -51,7 +51,7 @@ function Result({ operation }: { operation: Operation }) {
 function factsOf(kind: Operation["kind"], result: object): Fact[] | undefined {
   if (kind === "backup") return ofBackup(result as Backup);
   if (kind === "restore" && "durations" in result) return ofRestore(result as RestoreReport);
-  if (kind === "extract" && "tables" in result) return ofExtract(result as Extracted);
+  if (kind === "extract" && "tables" in result) return ofExtract(result as ExtractReport);
   if (kind === "clone" || kind === "peek") return ofInstance(result as Instance);
   return undefined;
 }
@@ -86,26 +86,14 @@ function ofInstance(instance: Instance): Fact[] {
   ];
 }
 
-/** Of an extraction's result, as rekindle restore --database prints it; the API's document does not describe it. */
-interface Extracted {
-  what: string;
-  into: string;
-  reached: string;
-  tables: { name: string; rows: number }[];
-  roles_created: string[];
-  attention: string[];
-  left_out: string[];
-  harmless: string[];
-}
-
-function ofExtract(report: Extracted): Fact[] {
+function ofExtract(report: ExtractReport): Fact[] {
   const rows = report.tables.reduce((sum, table) => sum + table.rows, 0);
   return [
     ["Restored", `${report.what}, as ${report.into}`],
     ["Reached", `LSN ${report.reached}`],
     ["Counted", `${counted(rows, "row", "rows")} in ${counted(report.tables.length, "table", "tables")}, the same as at that moment`],
     ...report.roles_created.map((role): Fact => ["Role", `${role} was missing: made without password, it cannot log in`]),
-    ...report.attention.map((one): Fact => ["To look at", one]),
+    ...(report.attention ?? []).map((one): Fact => ["To look at", one]),
     ...report.left_out.map((one): Fact => ["Left out", one]),
     ...report.harmless.map((one): Fact => ["Harmless", one]),
   ];
