@@ -18,15 +18,15 @@ test: setup ui ## format, lints and all tests, with PostgreSQL 15 and 18, a priv
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
-	cargo nextest run -p mount --features shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
-	cargo nextest run -p ops --features shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
+	cargo nextest run -p mount -p ops --features mount/shuttle,ops/shuttle --locked --profile $(NEXTEST_PROFILE) -E 'test(explored)'
 	$(MAKE) ui-test
 
 ui: ## build the dashboard, which the daemon then has in it
 	cd ui && npm ci --no-audit --no-fund && npm run build
 
+# The daemon is the one that the other tests were run with: built by itself, with other features of what it is made of, all of it would be built anew.
 ui-test: ## the dashboard's own tests, and those in a browser against the daemon
-	cargo build --locked -p cli
+	cargo test --workspace --locked --no-run
 	cd ui && npm test && npm run test:browser
 
 ui-shots: setup ui ## a picture of each page of the dashboard, light, dark and on a phone, in ui/shots

@@ -19,6 +19,9 @@ import { Problem } from "../parts/Problem";
 import { SEVERITY, State } from "../parts/State";
 import { counted } from "../words/units";
 
+/** Browsers take long for an address, and not many of them in a short time. */
+const ADDRESS_AFTER_MS = 300;
+
 export function Fleet() {
   const me = useMe();
   const fleet = useFleet();
@@ -59,7 +62,10 @@ function Rows({ rows }: { rows: FleetRow[] }) {
   const [order, setOrder] = useState(orderOf(address.get("order")));
   const wanted = useDeferredValue(search);
   const found = useMemo(() => matching(rows, wanted, shown, order), [rows, wanted, shown, order]);
-  useEffect(() => navigate(addressOf(wanted, shown, asText(order)), { replace: true }), [wanted, shown, order]);
+  useEffect(() => {
+    const told = setTimeout(() => navigate(addressOf(search, shown, asText(order)), { replace: true }), ADDRESS_AFTER_MS);
+    return () => clearTimeout(told);
+  }, [search, shown, order]);
   const of = useMemo(() => counts(rows), [rows]);
   const choices = [
     { value: "all", label: `All ${of.all}` },

@@ -283,7 +283,7 @@ esac
 
   /** The end of the daemon's log. */
   lastWords(): string {
-    return this.read("log").split("\n").slice(-40).join("\n");
+    return existsSync(this.path("log")) ? this.read("log").split("\n").slice(-40).join("\n") : "nothing: its house is gone";
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 // Thousands of rows, of which only those that are seen are drawn. To who cannot see it is a table of all of them.
 
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useRef, useState } from "react";
+import { memo, useLayoutEffect, useRef, useState } from "react";
 import type { FleetRow } from "../../api/types";
 import { FleetLine, COLUMNS } from "./FleetLine";
 import { type Order, pressed } from "./filter";
@@ -9,7 +9,7 @@ import { type Order, pressed } from "./filter";
 const ROW_HEIGHT = 56;
 const OVERSCAN = 8;
 
-export function FleetTable({ rows, order, onOrder }: { rows: FleetRow[]; order: Order; onOrder: (order: Order) => void }) {
+export const FleetTable = memo(function FleetTable({ rows, order, onOrder }: { rows: FleetRow[]; order: Order; onOrder: (order: Order) => void }) {
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(body.current?.offsetTop ?? 0), []);
@@ -37,4 +37,4 @@ export function FleetTable({ rows, order, onOrder }: { rows: FleetRow[]; order: 
       </div>
     </div>
   );
-}
+});

@@ -38,13 +38,23 @@ const RANK: Record<Column, (row: FleetRow) => number | string> = {
   now: (row) => -(row.critical + row.warnings + row.moving + row.waiting),
 };
 
+const texts = new WeakMap<FleetRow, string>();
+
+/** What is searched in. A row that changes is another object. */
+function textOf(row: FleetRow): string {
+  let text = texts.get(row);
+  if (text === undefined) {
+    text = `${row.name} ${row.sources.join(" ")}`.toLowerCase();
+    texts.set(row, text);
+  }
+  return text;
+}
+
 export function matching(rows: FleetRow[], search: string, shown: Shown, order = IN_NEED_FIRST): FleetRow[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const has = (row: FleetRow) => {
     if (!IS[shown](row)) return false;
-    if (words.length === 0) return true;
-    const text = `${row.name} ${row.sources.join(" ")}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+    return words.every((word) => textOf(row).includes(word));
   };
   const [rank, way] = [RANK[order.by], order.reversed ? -1 : 1];
   const compare = (one: number | string, other: number | string) => (one < other ? -way : one > other ? way : 0);

@@ -1,16 +1,22 @@
 //! The engine's socket: found, and spoken with in the version that both know.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use bollard::{API_DEFAULT_VERSION, Docker as Api};
+use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker as Api};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 use super::container::Container;
 use crate::driver::{Outcome, Trouble};
 use crate::host::Host;
 
+const PING: &[u8] = b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n";
+const PONG_BYTES_MAX: u64 = 64 << 10;
 const PLACES: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 
 #[derive(Debug)]
@@ -22,9 +28,12 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) async fn find(host: &Host, socket: Option<&Path>, limit_seconds: u64) -> Outcome<Engine> {
         let socket = found(host, socket)?;
-        let api = Api::connect_with_unix(&socket.display().to_string(), limit_seconds, API_DEFAULT_VERSION)
+        let pong = tokio::time::timeout(Duration::from_secs(limit_seconds), ping(&socket)).await;
+        let pong = pong.map_err(|e| unanswered(&socket, &e))?.map_err(|e| unanswered(&socket, &e))?;
+        let newest = version_in(&pong).ok_or_else(|| no_engine(&socket))?;
+        let version = if newest < *API_DEFAULT_VERSION { &newest } else { API_DEFAULT_VERSION };
+        let api = Api::connect_with_unix(&socket.display().to_string(), limit_seconds, version)
             .map_err(|e| unanswered(&socket, &e))?;
-        let api = api.negotiate_version().await.map_err(|e| unanswered(&socket, &e))?;
         Ok(Engine { api, socket })
     }
 
@@ -119,7 +128,30 @@ fn found(host: &Host, socket: Option<&Path>) -> Outcome<PathBuf> {
     })
 }
 
-fn unanswered(socket: &Path, error: &Error) -> Trouble {
+/// What an engine answers to a ping. Asked for `/version`, which says more, podman runs the package manager for each of its parts.
+async fn ping(socket: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(PING).await?;
+    let mut answer = Vec::new();
+    stream.take(PONG_BYTES_MAX).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The newest version of the API that the engine speaks, from the head of its answer.
+fn version_in(pong: &str) -> Option<ClientVersion> {
+    let (head, _) = pong.split_once("\r\n\r\n")?;
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    let (_, version) = lines.find(|(name, _)| name.eq_ignore_ascii_case("api-version"))?;
+    let (major, minor) = version.trim().split_once('.')?;
+    Some(ClientVersion { major_version: major.parse().ok()?, minor_version: minor.parse().ok()? })
+}
+
+fn no_engine(socket: &Path) -> Trouble {
+    Trouble::refused(format!("what listens at {} does not say which version of the API it speaks", socket.display()))
+        .hint("is it the socket of Docker or Podman?")
+}
+
+fn unanswered(socket: &Path, error: &(dyn std::error::Error + 'static)) -> Trouble {
     let why = innermost(error);
     let what = format!("the container engine at {} does not answer: {why}", socket.display());
     if why.contains("Permission denied") {

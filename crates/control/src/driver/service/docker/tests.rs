@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use testkit::podman::Engine as Podman;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::ServiceSpec;
 use super::super::conformance::{World, holds, host};
@@ -208,4 +209,21 @@ async fn an_engine_that_is_away_may_come_back() {
         format!("the container engine at {} does not answer: Connection refused (os error 111)", path.display());
     let trouble = deaf.stop(&host(&[])).await.unwrap_err();
     assert_eq!(trouble, Trouble::away(expected).hint("does it run? `docker info` asks it"));
+}
+
+#[tokio::test]
+async fn what_is_no_engine_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let other = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = vec![0; 1024];
+        assert!(stream.read(&mut asked).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello").await.unwrap();
+    });
+    let docker: Docker = toml::from_str(&format!("container = \"web\"\nsocket = {path:?}")).unwrap();
+    let expected = format!("what listens at {} does not say which version of the API it speaks", path.display());
+    assert_eq!(docker.stop(&host(&[])).await.unwrap_err().what, expected);
+    other.await.unwrap();
 }

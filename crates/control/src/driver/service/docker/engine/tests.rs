@@ -22,3 +22,14 @@ fn an_engine_elsewhere_is_refused() {
     let hint = "name one with `socket`; on another host the ssh driver runs `docker stop` there";
     assert_eq!(remote, Trouble::refused("DOCKER_HOST is tcp://db1:2375, which is no socket on this host").hint(hint));
 }
+
+#[test]
+fn the_version_is_in_the_head_of_what_is_answered() {
+    let version = |major_version, minor_version| Some(ClientVersion { major_version, minor_version });
+    assert_eq!(version_in("HTTP/1.0 200 OK\r\nApi-Version: 1.41\r\nServer: x\r\n\r\nOK"), version(1, 41));
+    assert_eq!(version_in("HTTP/1.1 200 OK\r\napi-version:1.5\r\n\r\n"), version(1, 5));
+    for other in ["", "HTTP/1.0 200 OK\r\n\r\nApi-Version: 1.41\r\n\r\n", "HTTP/1.0 200 OK\r\nApi-Version: new\r\n\r\n"]
+    {
+        assert_eq!(version_in(other), None, "{other:?}");
+    }
+}
