@@ -55,6 +55,24 @@ function addressOf(search: string, shown: Shown, order: string): string {
   return `${window.location.pathname}?${new URLSearchParams(said)}`.replace(/\?$/, "");
 }
 
+/** Keeps what is shown in the address, so that a reload or a way back shows it again. */
+function useAddress(address: string): void {
+  useEffect(() => {
+    const tell = () => {
+      stop();
+      navigate(address, { replace: true });
+    };
+    const timer = setTimeout(tell, ADDRESS_AFTER_MS);
+    const stop = () => {
+      clearTimeout(timer);
+      document.removeEventListener("click", tell, true);
+    };
+    // Before whoever is quick has gone on.
+    document.addEventListener("click", tell, true);
+    return stop;
+  }, [address]);
+}
+
 function Rows({ rows }: { rows: FleetRow[] }) {
   const [address] = useState(() => new URLSearchParams(window.location.search));
   const [search, setSearch] = useState(address.get("search") ?? "");
@@ -62,10 +80,7 @@ function Rows({ rows }: { rows: FleetRow[] }) {
   const [order, setOrder] = useState(orderOf(address.get("order")));
   const wanted = useDeferredValue(search);
   const found = useMemo(() => matching(rows, wanted, shown, order), [rows, wanted, shown, order]);
-  useEffect(() => {
-    const told = setTimeout(() => navigate(addressOf(search, shown, asText(order)), { replace: true }), ADDRESS_AFTER_MS);
-    return () => clearTimeout(told);
-  }, [search, shown, order]);
+  useAddress(addressOf(search, shown, asText(order)));
   const of = useMemo(() => counts(rows), [rows]);
   const choices = [
     { value: "all", label: `All ${of.all}` },

@@ -1,7 +1,7 @@
 // Debian's Chromium, with a window of its own for each person. What the page's policy refuses, and what the page throws, fails the test.
 
 import { chromium, type Browser, type BrowserContext, type Cookie, type Page } from "playwright-core";
-import { expect, onTestFailed } from "vitest";
+import { afterEach, expect } from "vitest";
 import { PASSWORD, type House } from "./house";
 
 const ARGUMENTS = [
@@ -62,7 +62,7 @@ export class Person {
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const person = new Person(name, context, page, house);
-    onTestFailed(() => person.tells());
+    there.add(person);
     page.on("pageerror", (error) => person.wrong.push(`thrown: ${error.message}`));
     page.on("console", (message) => {
       if (message.type() === "error" && !EXPECTED.test(message.text())) person.wrong.push(message.text());
@@ -82,8 +82,7 @@ export class Person {
     return person;
   }
 
-  /** What a failed test is understood by. */
-  private async tells(): Promise<void> {
+  async tells(): Promise<void> {
     const shown = this.page.isClosed() ? "nothing: it was closed" : await this.page.innerText("body", { timeout: 5_000 }).catch(String);
     console.error(`The window of ${this.name} showed ${this.page.url()}:\n${shown}\n\nThe daemon said at last:\n${this.house.lastWords()}`);
   }
@@ -100,6 +99,7 @@ export class Person {
   }
 
   async leaves(): Promise<void> {
+    there.delete(this);
     await this.context.close();
     expect(this.wrong, `what went wrong in the window of ${this.name}`).toEqual([]);
   }
@@ -107,3 +107,11 @@ export class Person {
 
 /** The browser notes every answer that is an error, and every connection that is refused; the pages show them. */
 const EXPECTED = /Failed to load resource|net::ERR_/;
+
+/** Those in front of a window. Of a test that fails they tell what they saw. */
+const there = new Set<Person>();
+
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") for (const person of there) await person.tells();
+  there.clear();
+});
