@@ -27,7 +27,7 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Runs as long as the daemon.
 pub(crate) async fn keep_time(daemon: Daemon) {
-    let mut told = Told::default();
+    let mut told = Told(HashMap::new());
     loop {
         if let Err(error) = look(&daemon, &mut told).await {
             tracing::error!(%error, "the timetable could not be looked at");
@@ -36,9 +36,6 @@ pub(crate) async fn keep_time(daemon: Daemon) {
     }
 }
 
-/// Why a timer's work could not be begun, so that one reason is said once.
-type Told = HashMap<String, String>;
-
 async fn look(daemon: &Daemon, told: &mut Told) -> Result<()> {
     let now = daemon.host.env.now();
     let timers: HashMap<String, Timestamp> = daemon.catalog.timers().await?.into_iter().collect();
@@ -46,8 +43,9 @@ async fn look(daemon: &Daemon, told: &mut Told) -> Result<()> {
         for source in stack.sources.iter().filter(|source| daemon.has_source(&source.name)) {
             for wanted in due(stack, &source.name, &timers, now) {
                 match begin(daemon, &wanted).await {
-                    Ok(()) => drop(told.remove(&wanted.timer)),
-                    Err(error) => say_once(told, &wanted, &error),
+                    Ok(()) => drop(told.0.remove(&wanted.timer)),
+                    Err(error) if told.is_news(&wanted.timer, &error.to_string()) => say(&wanted, &error),
+                    Err(_) => {}
                 }
             }
         }
@@ -55,11 +53,16 @@ async fn look(daemon: &Daemon, told: &mut Told) -> Result<()> {
     Ok(())
 }
 
-fn say_once(told: &mut Told, wanted: &Wanted, error: &Error) {
-    let why = error.to_string();
-    if told.get(&wanted.timer) == Some(&why) {
-        return;
+/// Why each timer's work could not be begun, so that one reason is said once.
+struct Told(HashMap<String, String>);
+
+impl Told {
+    fn is_news(&mut self, timer: &str, why: &str) -> bool {
+        self.0.insert(timer.to_owned(), why.to_owned()).as_deref() != Some(why)
     }
+}
+
+fn say(wanted: &Wanted, error: &Error) {
     let (source, timer) = (&wanted.source, &wanted.timer);
     match error {
         Error::Engine(engine::Error::Unreachable { .. }) => {
@@ -67,7 +70,6 @@ fn say_once(told: &mut Told, wanted: &Wanted, error: &Error) {
         }
         _ => tracing::error!(%error, source, timer, "what was due could not be begun"),
     }
-    told.insert(timer.clone(), why);
 }
 
 /// Something that is due.

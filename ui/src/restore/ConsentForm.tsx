@@ -1,4 +1,4 @@
-// When it begins, why, and what is done without. The two phrases are typed out in full by whoever means them.
+// When it begins, why, and what is done without; and what happened. The two phrases are typed out in full by whoever means them.
 
 import { Accordion, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";

@@ -50,6 +50,7 @@ test("the first run leads to a database, its checks, its policy and its first ba
   await house.goesOn();
   await page.getByRole("link", { name: "To its timeline" }).click();
   await page.getByText("Can be restored", { exact: true }).waitFor();
+  expect(house.json<{ backups: unknown[] }>("timeline", "shop").backups).not.toHaveLength(0);
   await ada.leaves();
 });
 
@@ -76,5 +77,5 @@ async function look(page: Page, name: string): Promise<void> {
 }
 
 function canBeRestored(page: Page): Promise<void> {
-  return page.getByText("Every moment from now on can be restored").waitFor({ timeout: 60_000 });
+  return page.getByText("Every moment from now on can be restored").waitFor();
 }

@@ -81,3 +81,13 @@ fn what_never_ran_begins_at_once() {
     let wanted = due(&stack(), "shop", &HashMap::new(), at("2026-11-21T02:30:00Z"));
     assert!(wanted.iter().any(|wanted| wanted.timer == "backup shop daily"), "{wanted:?}");
 }
+
+#[test]
+fn one_reason_is_said_once() {
+    let mut told = Told(HashMap::new());
+    assert!(told.is_news("drill shop", "no backup"));
+    assert!(!told.is_news("drill shop", "no backup"));
+    assert!(told.is_news("drill till", "no backup"));
+    assert!(told.is_news("drill shop", "no disk"));
+    assert!(told.is_news("drill shop", "no backup"));
+}

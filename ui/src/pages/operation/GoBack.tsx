@@ -15,7 +15,7 @@ import { Problem } from "../../parts/Problem";
 import { Sure } from "../../parts/Sure";
 import { askWayBack, askWayBackPlan } from "../../restore/ask";
 import { ConsentForm } from "../../restore/ConsentForm";
-import { lacksTime, NOTHING_SAID } from "../../restore/consent";
+import { lacksTime, NOTHING_SAID, type Consent } from "../../restore/consent";
 import { bytes } from "../../words/units";
 import { PlanView } from "./PlanView";
 import { useStackOf } from "./useStackOf";
@@ -59,25 +59,30 @@ function RollBack({ operation }: { operation: Operation }) {
 
 /** The plan is shown at once; when something else is said, it is asked for again before it can be begun. */
 function WayBack({ operation, notNow }: { operation: Operation; notNow: () => void }) {
-  const [, go] = useLocation();
   const [said, setSaid] = useState(NOTHING_SAID);
   const [asked, setAsked] = useState(said);
-  const [key] = useState(() => crypto.randomUUID());
   const plan = useQuery({ queryKey: ["operation", operation.id, "way back", asked], queryFn: () => askWayBackPlan(operation.id, asked), retry: false, gcTime: 0, refetchOnWindowFocus: false });
   const lacking = lacksTime(said);
+  const isAnswered = said === asked && !plan.isFetching;
   return (
     <Stack>
       <ConsentForm said={said} change={(changed) => setSaid({ ...said, ...changed })} source={operation.source ?? ""} ahead />
       {plan.isFetching && <Waiting lines={6} />}
-      {plan.isError && !plan.isFetching && said === asked && <Problem error={plan.error} />}
-      {plan.data && !plan.isFetching && said === asked && <PlanView plan={plan.data} />}
+      {isAnswered && plan.isError && <Problem error={plan.error} />}
+      {isAnswered && plan.data && <PlanView plan={plan.data} />}
       <Group justify="flex-end" align="flex-start">
         <Text size="sm" c="dimmed" role="status">{lacking}</Text>
         <Button variant="default" onClick={notNow}>Not now</Button>
-        {said === asked
-          ? plan.data && !plan.isFetching && <Act color="red" act={() => askWayBack(operation.id, said, key)} then={(begun) => go(`/operations/${begun.id}`)}>Roll back</Act>
-          : <Button disabled={lacking !== undefined} onClick={() => setAsked(said)}>Show the plan</Button>}
+        {said !== asked && <Button disabled={lacking !== undefined} onClick={() => setAsked(said)}>Show the plan</Button>}
+        {isAnswered && plan.data && <Begin operation={operation} said={said} />}
       </Group>
     </Stack>
   );
+}
+
+/** Of one plan: sent twice it is one way back all the same, and another plan is another one. */
+function Begin({ operation, said }: { operation: Operation; said: Consent }) {
+  const [, go] = useLocation();
+  const [key] = useState(() => crypto.randomUUID());
+  return <Act color="red" act={() => askWayBack(operation.id, said, key)} then={(begun) => go(`/operations/${begun.id}`)}>Roll back</Act>;
 }

@@ -1,22 +1,19 @@
 //! The engine's socket: found, and spoken with in the version that both know.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker as Api};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use reqwest::header::HeaderMap;
 
 use super::container::Container;
 use crate::driver::{Outcome, Trouble};
 use crate::host::Host;
 
-const PING: &[u8] = b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n";
-const PONG_BYTES_MAX: u64 = 64 << 10;
+const PING: &str = "http://engine/_ping";
 const PLACES: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 
 #[derive(Debug)]
@@ -28,8 +25,7 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) async fn find(host: &Host, socket: Option<&Path>, limit_seconds: u64) -> Outcome<Engine> {
         let socket = found(host, socket)?;
-        let pong = tokio::time::timeout(Duration::from_secs(limit_seconds), ping(&socket)).await;
-        let pong = pong.map_err(|e| unanswered(&socket, &e))?.map_err(|e| unanswered(&socket, &e))?;
+        let pong = ping(&socket, Duration::from_secs(limit_seconds)).await.map_err(|e| unanswered(&socket, &e))?;
         let newest = version_in(&pong).ok_or_else(|| no_engine(&socket))?;
         let version = if newest < *API_DEFAULT_VERSION { &newest } else { API_DEFAULT_VERSION };
         let api = Api::connect_with_unix(&socket.display().to_string(), limit_seconds, version)
@@ -128,21 +124,15 @@ fn found(host: &Host, socket: Option<&Path>) -> Outcome<PathBuf> {
     })
 }
 
-/// What an engine answers to a ping. Asked for `/version`, which says more, podman runs the package manager for each of its parts.
-async fn ping(socket: &Path) -> io::Result<String> {
-    let mut stream = UnixStream::connect(socket).await?;
-    stream.write_all(PING).await?;
-    let mut answer = Vec::new();
-    stream.take(PONG_BYTES_MAX).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+/// The head of an engine's answer to a ping. Asked for `/version`, which says more, podman runs the package manager for each of its parts.
+async fn ping(socket: &Path, limit: Duration) -> reqwest::Result<HeaderMap> {
+    let client = reqwest::Client::builder().unix_socket(socket).timeout(limit).no_proxy().build()?;
+    Ok(client.get(PING).send().await?.headers().clone())
 }
 
-/// The newest version of the API that the engine speaks, from the head of its answer.
-fn version_in(pong: &str) -> Option<ClientVersion> {
-    let (head, _) = pong.split_once("\r\n\r\n")?;
-    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-    let (_, version) = lines.find(|(name, _)| name.eq_ignore_ascii_case("api-version"))?;
-    let (major, minor) = version.trim().split_once('.')?;
+/// The newest version of the API that the engine speaks.
+fn version_in(pong: &HeaderMap) -> Option<ClientVersion> {
+    let (major, minor) = pong.get("api-version")?.to_str().ok()?.split_once('.')?;
     Some(ClientVersion { major_version: major.parse().ok()?, minor_version: minor.parse().ok()? })
 }
 
