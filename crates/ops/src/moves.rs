@@ -8,14 +8,14 @@
 //!          expired: cancelled         └─► unwinding ─► failed, cancelled
 //!                                             └─► stuck ─► unwinding (retry; cancel where a look is what fails), failed (abandoned)
 //!
-//!   a step   waiting ─► in-flight ─► done ──────► undoing ─► undone
-//!               ▲         ▲  │ failed clean       ▲  │ failed, lost
-//!               ├─────────┼──┘                    │  ▼
-//!               │         │  failed, lost:        │  half-undone ─► undoing
-//!               │         │  unknown ─► looked    │
-//!               │         │               │ cannot tell
-//!               │         └── partial ◄───┤───────┘ (the run unwinds)
-//!               └── knows: not done ◄─────┘
+//!   a step   waiting ─► in-flight ─► done ───► undoing ─► undone
+//!               ▲         ▲  │ failed, lost     ▲ ▲  │ failed, lost
+//!               │         │  ▼                  │ └──┴─ half-undone
+//!               │         │ unknown             │
+//!               │         │  │ looked           │
+//!               │         │  ├─► done           │
+//!               │         └──┼── partial ───────┘ when the run unwinds
+//!               └────────────┘ a look knows that nothing of it is there
 //! ```
 //! The law of what began: *a step that began and failed may have acted, wholly or in part.* Only a look that knows that nothing of it is
 //! there makes it a step that was not done; any other answer leaves it *partial*. Partial, it may be begun again, and when the run unwinds
@@ -24,8 +24,8 @@
 //!
 //! A step that knows that nothing happened may say that its time has not come, or that what was approved is not so any more: then the
 //! run waits, until that time or for people to approve what is so now.
-//! What is unknown is looked at before it is tried again or undone. Steps that failed clean, and were not partial before, have nothing to
-//! undo.
+//! What is unknown is looked at before it is tried again or undone. A step that failed clean stands where it stood before that try: waiting, or
+//! partial.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
