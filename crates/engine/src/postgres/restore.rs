@@ -487,6 +487,8 @@ fn restored(
     progress: &Progress,
     durations: Durations,
 ) -> Restored {
+    let mut not_covered = config::not_covered(prepared, resolved);
+    not_covered.extend(verified.unlogged.iter().cloned());
     Restored {
         source: source.to_string(),
         asked: resolved.asked.clone(),
@@ -508,7 +510,7 @@ fn restored(
         bytes_fetched: progress.bytes_moved.load(std::sync::atomic::Ordering::Relaxed),
         verified,
         promoted: request.start && request.purpose != Purpose::Peek,
-        not_covered: config::not_covered(prepared, resolved),
+        not_covered,
         durations,
         opened: request.start.then(|| prepared.opened()),
     }
