@@ -230,7 +230,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Vault(vault::Error::File { action: "read", source, .. }) if source.to_string().ends_with(NEEDED) => {
-                "put a plain file or folder there that the server's user may read; only pg_wal and what is in pg_tblspc may be links"
+                "put a plain file or folder there that the server's user may read; only pg_wal and what \
+                 is in pg_tblspc may be links"
                     .into()
             }
             Error::Vault(error) => return error.hint(),

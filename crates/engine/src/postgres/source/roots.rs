@@ -137,11 +137,15 @@ impl Reader {
     fn may_read(&self, stat: &Stat) -> bool {
         let mode = stat.st_mode;
         let wanted = if FileType::from_raw_mode(mode) == FileType::Directory { 0o5 } else { 0o4 };
-        let granted = match () {
-            () if self.uid == 0 => return true,
-            () if stat.st_uid == self.uid => mode >> 6,
-            () if self.groups.contains(&stat.st_gid) => mode >> 3,
-            () => mode,
+        if self.uid == 0 {
+            return true;
+        }
+        let granted = if stat.st_uid == self.uid {
+            mode >> 6
+        } else if self.groups.contains(&stat.st_gid) {
+            mode >> 3
+        } else {
+            mode
         };
         granted & wanted == wanted
     }
