@@ -24,7 +24,8 @@ pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
     // Refused here, before there is an operation, when it cannot be reached.
     let resolved = resolved(daemon, &source, &ask).await?;
     let request = request(&ask, &Restorer::of(daemon))?;
-    if !ask.delta {
+    // A request that is sent again finds its own operation; what is new under its key is refused when it is done.
+    if !ask.delta && by.key.is_none() {
         must_be_free(&request.into)?;
     }
     if ask.open {
