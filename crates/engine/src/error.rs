@@ -168,6 +168,9 @@ pub enum Error {
     HalfSwapped { what: String, why: String, statements: Vec<String> },
 }
 
+/// How the reason ends for which a file of the cluster cannot be left out of a backup.
+pub(crate) const NEEDED: &str = "and PostgreSQL needs it";
+
 impl Error {
     pub fn code(&self) -> &'static str {
         match self {
@@ -226,6 +229,11 @@ impl Error {
     /// What would make it right, where that can be said.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Error::Vault(vault::Error::File { action: "read", source, .. }) if source.to_string().ends_with(NEEDED) => {
+                "put a plain file or folder there that the server's user may read; only pg_wal and what \
+                 is in pg_tblspc may be links"
+                    .into()
+            }
             Error::Vault(error) => return error.hint(),
             Error::Mount(error) => return error.hint(),
             Error::Conninfo(_) => {

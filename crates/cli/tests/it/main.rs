@@ -29,6 +29,7 @@ mod shapes;
 mod shared;
 mod shop;
 mod standby;
+mod strange;
 mod swaps;
 mod targets;
 mod traps;

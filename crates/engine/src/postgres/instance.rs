@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 
 /// A socket's whole path may have 107 bytes.
 const SOCKET_FOLDER_BYTES_MAX: usize = 85;
+const SOCKET_FOLDER: &str = "rekindle-";
 /// Every look starts a backend, so a long recovery is looked at less often than a short one.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_millis(200);
@@ -45,13 +46,22 @@ impl Instance {
         if data_directory.as_os_str().len() <= SOCKET_FOLDER_BYTES_MAX {
             return Ok(data_directory.to_owned());
         }
-        let folder = tempfile::Builder::new().prefix("rekindle-").tempdir();
+        let folder = tempfile::Builder::new().prefix(SOCKET_FOLDER).tempdir();
         let folder = folder.map_err(|e| Error::file("make", Path::new("a folder for the socket"), e))?.keep();
         if let Some(user) = run_as {
             std::os::unix::fs::chown(&folder, Some(user.uid), Some(user.gid))
                 .map_err(|e| Error::file("give away", &folder, e))?;
         }
         Ok(folder)
+    }
+
+    /// After the server is gone for good: the folder that was made for its socket.
+    pub fn remove_socket_folder(&self) {
+        let is_made = self.socket_folder.parent() == Some(&std::env::temp_dir())
+            && self.socket_folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SOCKET_FOLDER));
+        if is_made && let Err(error) = std::fs::remove_dir_all(&self.socket_folder) {
+            tracing::debug!(folder = %self.socket_folder.display(), %error, "the socket's folder was not removed");
+        }
     }
 
     /// Starts the server and returns at once; `wait_connectable` sees it come up.
@@ -149,7 +159,8 @@ impl Instance {
 
     /// An error with the end of the server's own log, which says why.
     pub fn failed(&self, what: &str) -> Error {
-        let log = std::fs::read_to_string(self.data_directory.join(LOG_FILE)).unwrap_or_default();
+        let log = vault::beneath::read(&self.data_directory, LOG_FILE).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
         Error::Instance { what: what.to_owned(), log: lines[from..].join("\n") }

@@ -42,7 +42,7 @@ mod folder;
 mod mounted;
 
 pub use fetch::ask as fetch_log_file;
-pub use folder::{MARKER, is_complete};
+pub use folder::{MARKER, is_complete, is_of, must_be_free, note};
 pub use mounted::MountAsk;
 
 pub use super::stopwatch::{Durations, Steps};
@@ -89,6 +89,8 @@ pub struct RestoreRequest {
     /// who need nothing of us for it.
     pub start: bool,
     pub purpose: Purpose,
+    /// Which operation asks for it; it is noted in the directory.
+    pub operation: Option<String>,
     /// Mounts the backup where this host lets us, instead of copying it.
     pub mount: Option<MountAsk>,
 }
@@ -292,8 +294,11 @@ impl Prepared {
             None if self.instance.is_running() => self.instance.stop().await,
             None => Ok(()),
         };
-        if let Err(error) = gone {
-            tracing::error!(%error, into = %self.into.display(), "what failed could not be taken away");
+        match gone {
+            Ok(()) => self.instance.remove_socket_folder(),
+            Err(error) => {
+                tracing::error!(%error, into = %self.into.display(), "what failed could not be taken away");
+            }
         }
     }
 }

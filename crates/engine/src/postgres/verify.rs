@@ -97,7 +97,7 @@ struct Pages {
 /// Reads all relation files. The server runs meanwhile, so a page that looks bad is read again before it counts.
 fn read_pages(data_directory: &Path) -> Result<Pages> {
     // Every page is judged: none is excused for being newer than the backup.
-    let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX));
+    let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX))?;
     let mut pages = Pages { checked: 0, bad: Vec::new() };
     let mut block = vec![0; 1 << 20];
     for entry in tree.walk() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::{InstanceKind, RestoreReport};
 use async_trait::async_trait;
 use engine::postgres::opened::end_copy;
-use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, restore};
+use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, note, restore};
 use engine::postgres::successor::Stand;
 use engine::postgres::target::Resolved;
 use ops::Found;
@@ -16,7 +16,7 @@ use super::into::REPORT;
 use super::moment::{Backups, Restorer, request};
 use super::swap::Swap;
 use super::{migrations, source_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
@@ -123,7 +123,7 @@ fn keep(at: &At, swap: &Swap, mut report: RestoreReport) -> Result<Value> {
         at.work.warn(format!("before it is migrated, {difference}"));
     }
     report.migrations = migrations::views(&report.migrations, &expected);
-    let (report, path) = (views::to_json(&report)?, swap.places.staged.join(REPORT));
-    std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
+    let report = views::to_json(&report)?;
+    note(&swap.places.staged, REPORT, report.to_string().as_bytes())?;
     Ok(report)
 }

@@ -51,9 +51,10 @@ impl Restorer {
         source: &SourceName,
         ask: &RestoreAsk,
         resolved: &Resolved,
+        operation: Option<&str>,
         watch: &Arc<Watch>,
     ) -> Result<RestoreReport> {
-        let request = request(ask, self)?;
+        let request = RestoreRequest { operation: operation.map(str::to_owned), ..request(ask, self)? };
         let steps = |step: &str| watch.step(step);
         let restored = restore(&self.vault, source, resolved, &request, &watch.progress, &steps).await?;
         Ok(report::of_restore(&restored, self.host.env.now()))
@@ -170,6 +171,7 @@ pub(crate) fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRe
         program: restorer.host.program.clone(),
         start: !ask.no_start,
         purpose: Purpose::Restore,
+        operation: None,
         mount: None,
     })
 }

@@ -3,14 +3,15 @@
 //! in them would be in the way is commented out with the reason.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
+
+use vault::beneath;
 
 use super::fetch::restore_command;
 use super::{Prepared, Purpose, RestoreRequest};
 use crate::error::{Error, Result};
 use crate::postgres::control_file::ControlFile;
-use crate::postgres::info::ClusterInfo;
+use crate::postgres::info::{ClusterInfo, LeftOutAll};
 use crate::postgres::target::{Resolved, Stop};
 
 const CONF: &str = "rekindle.conf";
@@ -72,7 +73,7 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
     );
     let text = without_settings(&own, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
     prepared.put("postgresql.conf", (text + &includes).as_bytes())?;
-    if let Ok(text) = fs::read_to_string(into.join(AUTO_CONF)) {
+    if let Some(text) = read_plain(into, AUTO_CONF)? {
         let text = without_settings(&text, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
         prepared.put(AUTO_CONF, text.as_bytes())?;
     }
@@ -80,7 +81,7 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
         true => prepared.put(HBA, HBA_CLOSED.as_bytes())?,
         false => let_others_in(prepared, resolved)?,
     }
-    if !into.join("pg_ident.conf").exists() {
+    if read_plain(into, "pg_ident.conf")?.is_none_or(|text| text.is_empty()) {
         let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
         prepared.put("pg_ident.conf", ident.map_or("", |file| &file.content).as_bytes())?;
     }
@@ -97,15 +98,20 @@ pub(super) fn write_own(prepared: &Prepared, request: &RestoreRequest) -> Result
 
 /// postgresql.conf as the cluster had it, from the data directory or from outside of it.
 fn own_configuration(into: &Path, info: &ClusterInfo) -> Result<String> {
-    let path = into.join("postgresql.conf");
     if let Some(outside) = info.outside_config.iter().find(|file| file.setting == "config_file") {
         // What it includes lies beside it in a place that is not restored.
         return Ok(without_settings(&outside.content, &["include", "include_dir", "include_if_exists"]));
     }
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Error::file("read", &path, error)),
+    Ok(read_plain(into, "postgresql.conf")?.unwrap_or_default())
+}
+
+/// A file of the restored cluster. A link came out of the backup, and we do not read for its maker what it leads to: it is as empty.
+fn read_plain(into: &Path, name: &str) -> Result<Option<String>> {
+    match beneath::read(into, name) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if beneath::is_led_away(&error) => Ok(Some(String::new())),
+        Err(error) => Err(Error::file("read", &into.join(name), error)),
     }
 }
 
@@ -242,7 +248,10 @@ pub(super) fn let_others_in(prepared: &Prepared, resolved: &Resolved) -> Result<
     let outside = resolved.info.outside_config.iter().find(|file| file.setting == "hba_file");
     let own = match outside {
         Some(file) => file.content.clone(),
-        None => fs::read_to_string(prepared.into.join("pg_hba.conf")).unwrap_or_else(|_| HBA_DEFAULT.to_owned()),
+        None => {
+            let own = read_plain(&prepared.into, "pg_hba.conf")?.filter(|text| !text.is_empty());
+            own.unwrap_or_else(|| HBA_DEFAULT.to_owned())
+        }
     };
     prepared.put(HBA, own.as_bytes())
 }
@@ -263,6 +272,11 @@ pub(super) fn not_covered(prepared: &Prepared, resolved: &Resolved) -> Vec<Strin
     }
     if !resolved.info.checksums {
         notes.push("the cluster has no page checksums: pages could not be checked".to_owned());
+    }
+    let LeftOutAll { total, first } = &resolved.info.left_out;
+    notes.extend(first.iter().map(|left| format!("{} is not in the backup: {}", left.path, left.why)));
+    if let Some(more @ 1..) = total.checked_sub(first.len() as u64) {
+        notes.push(format!("{more} more files of the data directory are not in the backup"));
     }
     notes
 }
