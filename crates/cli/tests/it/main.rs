@@ -3,6 +3,7 @@
 mod alarms;
 mod approver;
 mod consent;
+mod copies;
 mod crashes;
 mod doctor;
 mod doors;

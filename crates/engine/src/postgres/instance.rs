@@ -89,6 +89,17 @@ impl Instance {
         Ok(())
     }
 
+    /// A setting as the server would read it from its files now; it need not run. Nothing where its files cannot be read.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>> {
+        let mut command = self.command("postgres")?;
+        command.arg("-C").arg(name).stdout(Stdio::piped());
+        let program = PathBuf::from(command.get_program());
+        let done = tokio::task::spawn_blocking(move || command.output()).await;
+        let done = done.map_err(|e| vault::Error::Internal(e.to_string()))?;
+        let done = done.map_err(|e| Error::file("run", &program, e))?;
+        Ok(done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned()))
+    }
+
     fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new(self.binaries.program(program)?);
         command.arg("-D").arg(&self.data_directory);

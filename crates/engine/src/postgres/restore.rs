@@ -25,6 +25,7 @@ use vault::names::SourceName;
 
 use super::binaries::Binaries;
 use super::instance::Instance;
+use super::limits::Limits;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
 use super::owner::{self, User};
@@ -39,7 +40,9 @@ use fetch::Fetch;
 mod config;
 mod fetch;
 mod folder;
+mod limits;
 mod mounted;
+mod quiet;
 
 pub use fetch::ask as fetch_log_file;
 pub use folder::{MARKER, is_complete, is_of, must_be_free, note};
@@ -190,13 +193,18 @@ async fn fill_and_start(
         }
     };
     watch.step("settings");
-    config::write(prepared, resolved, request)?;
+    config::write_cluster(prepared, resolved, request)?;
+    prepared.preload = quiet::preload(prepared).await?;
+    config::write_own(prepared, request)?;
     if !request.start {
         watch.step("log");
         fetch.place_all(resolved).await?;
+        prepared.limits = tokio::task::block_in_place(|| limits::in_placed_log(prepared, resolved))?;
+        config::write_recovery(prepared, resolved, request)?;
         folder::place_tail(prepared).await?;
         return Ok((totals, Verified::default()));
     }
+    config::write_recovery(prepared, resolved, request)?;
     folder::place_tail(prepared).await?;
     watch.step("replay");
     fetch.answer()?;
@@ -257,6 +265,9 @@ pub(crate) struct Prepared {
     pub(crate) mount: Option<MountAsk>,
     /// Why they do not, where that was asked for.
     pub(crate) not_mounted: Option<String>,
+    /// With which the server is started.
+    limits: Limits,
+    preload: quiet::Preload,
     /// Written into a mount and not durable yet.
     later: Mutex<BTreeSet<PathBuf>>,
 }
@@ -281,6 +292,14 @@ impl Prepared {
         let files = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
         folder::sync_files(&files)?;
         mounted::wait_durable(self).await
+    }
+
+    /// Stops the server, also one that is ending by itself.
+    async fn take_down(&self) -> Result<()> {
+        match self.instance.stop().await {
+            Err(error) if self.instance.is_running() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn opened(&self) -> Opened {
@@ -317,6 +336,7 @@ async fn prepare(
         None => ports::choose(vault.env())?,
     };
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
+    let limits = limits::at_backup(&reader).await?;
     let (mount, not_mounted) = mounted::choose(request)?;
     let (into, tablespaces) = match &mount {
         Some(mount) => mounted::claim(mount, request, resolved, owner)?,
@@ -337,8 +357,20 @@ async fn prepare(
         run_as: owner,
         superuser: resolved.info.superuser.clone(),
     };
-    let later = Mutex::default();
-    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket, mount, not_mounted, later })
+    let (later, preload) = (Mutex::default(), quiet::Preload::default());
+    Ok(Prepared {
+        reader,
+        into,
+        tablespaces,
+        instance,
+        owner,
+        fetch_socket,
+        mount,
+        not_mounted,
+        limits,
+        preload,
+        later,
+    })
 }
 
 /// Servers refuse to run as root, so as root the files get an owner; otherwise they are ours.
@@ -377,8 +409,33 @@ async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &A
     Ok(written.await.map_err(|e| vault::Error::Internal(e.to_string()))??)
 }
 
-/// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
+/// Recovers up to the target, then compares where the server is with where it should be. One that was started with too little to go on
+/// has stopped short, and is started again with more.
 async fn replay(
+    prepared: &mut Prepared,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    fetch: &Fetch,
+    progress: &Progress,
+) -> Result<Connection> {
+    loop {
+        let paused = replay_once(prepared, resolved, request, fetch, progress).await;
+        progress.check()?;
+        let Some(raised) = limits::raised_by_server(prepared) else {
+            let mut sql = paused?;
+            compare_reached(&mut sql, resolved).await?;
+            return Ok(sql);
+        };
+        tracing::info!(?raised, into = %prepared.into.display(), "the log needs higher limits: the recovery starts again with them");
+        drop(paused);
+        prepared.take_down().await?;
+        prepared.limits = raised;
+        config::write_recovery(prepared, resolved, request)?;
+    }
+}
+
+/// Starts the server and waits until it pauses.
+async fn replay_once(
     prepared: &mut Prepared,
     resolved: &Resolved,
     request: &RestoreRequest,
@@ -392,7 +449,7 @@ async fn replay(
     loop {
         alive()?;
         match sql.value(PAUSED).await {
-            Ok(Some(paused)) if paused == "t" => break,
+            Ok(Some(paused)) if paused == "t" => return Ok(sql),
             Ok(Some(paused)) if paused == "promoted" => {
                 return Err(Error::NotReached {
                     asked: resolved.asked.clone(),
@@ -409,8 +466,6 @@ async fn replay(
             Err(error) => return Err(error),
         }
     }
-    compare_reached(&mut sql, resolved).await?;
-    Ok(sql)
 }
 
 /// Between the choice of a port and the server's start another may take it: then the server ends before it has touched anything, and

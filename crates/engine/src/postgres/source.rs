@@ -31,11 +31,15 @@ const LEFT_OUT: &[&str] = &[
     "backup_label.old",
     "backup_manifest",
     "current_logfiles.tmp",
+    "fallback_promote",
     "pg_internal.init",
     "postgresql.auto.conf.tmp",
     "postmaster.opts",
     "postmaster.pid",
+    "promote",
     "recovery.done",
+    "recovery.signal",
+    "standby.signal",
     "tablespace_map",
 ];
 /// Files of ours in a restored directory; a backup of it does not carry them on.

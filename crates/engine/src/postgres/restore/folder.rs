@@ -264,9 +264,25 @@ pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
         files.push((path, bytes.map_err(|e| vault::Error::Internal(e.to_string()))??));
     }
     files.sort_by_key(|(path, _)| path == control_file::PATH);
+    remove_signals(into)?;
     prepared.put("recovery.signal", b"")?;
     for (path, bytes) in files {
         prepared.put(&path, &bytes)?;
+    }
+    Ok(())
+}
+
+/// What told the original how to recover: backups of earlier versions of Rekindle hold it. A server that finds a standby's signal
+/// waits for more log for ever, and leaves ours behind for its next start.
+fn remove_signals(into: &Path) -> Result<()> {
+    for name in ["standby.signal", "recovery.signal", "promote", "fallback_promote"] {
+        let path = into.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path, error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

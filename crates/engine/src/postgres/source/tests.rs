@@ -12,6 +12,7 @@ fn what_is_made_anew_is_left_out() {
         kept("", &["postmaster.pid", "PG_VERSION", "backup_label", "rekindle.conf", "base"]),
         ["PG_VERSION", "base"]
     );
+    assert_eq!(kept("", &["standby.signal", "recovery.signal", "promote", "global"]), ["global"]);
     assert_eq!(kept("pg_wal", &["000000010000000000000001", "archive_status"]), ["archive_status"]);
     assert!(kept("pg_replslot", &["rekindle_shop"]).is_empty());
     assert_eq!(kept("base/5", &["pgsql_tmp", "pg_internal.init", "pg_internal.init.77", "PG_VERSION"]), ["PG_VERSION"]);
