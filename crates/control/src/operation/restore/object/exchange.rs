@@ -3,8 +3,8 @@
 use api::{ExtractAsk, ExtractReport};
 use async_trait::async_trait;
 use engine::postgres::extract::{
-    has_database, has_schema, remove_database, remove_empty_schema, remove_schema, swap_database, swap_tables,
-    take_tables_back,
+    has_database, has_schema, remove_database, remove_empty_schema, remove_schema, reopen_database, swap_database,
+    swap_tables, take_tables_back,
 };
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::Conninfo;
@@ -96,7 +96,7 @@ impl Part for Exchange {
             true => exchange_database(&object, &live).await?,
             false => exchange_tables(&object, &live).await?,
         };
-        at.work.say(format!("what was live is kept as {}", exchanged.kept_as));
+        at.effect(format!("what was live is kept as {}", exchanged.kept_as))?;
         views::to_json(&exchanged)
     }
 
@@ -104,14 +104,16 @@ impl Part for Exchange {
         let (object, live) = (at.input::<Object>()?, live(at)?);
         Ok(match is_exchanged(&object, &live).await? {
             Some(kept_as) => Found::Done(views::to_json(&Exchanged { kept_as, ..Exchanged::default() })?),
-            None => Found::NotDone,
+            None => Found::Unknown,
         })
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
         let (object, live) = (at.input::<Object>()?, live(at)?);
         let (database, word) = (object.ask.database.as_str(), object.word.as_str());
-        let Some(kept_as) = is_exchanged(&object, &live).await? else { return Ok(()) };
+        let Some(kept_as) = is_exchanged(&object, &live).await? else {
+            return reopen(&object, &live).await;
+        };
         let aside = match object.ask.tables.is_empty() {
             true => swap_database(&live, database, &kept_as, &format!("{database}_undone_{word}")).await?.kept_as,
             false => {
@@ -123,6 +125,15 @@ impl Part for Exchange {
         at.work.warn(format!("what was restored is kept as {aside}, with all that was written in it"));
         Ok(())
     }
+}
+
+/// A daemon that died between closing the live database and renaming it has left it closed. It was open when this began.
+async fn reopen(object: &Object, live: &Conninfo) -> Result<()> {
+    let database = object.ask.database.as_str();
+    if object.ask.tables.is_empty() && has_database(live, database).await? {
+        reopen_database(live, database).await?;
+    }
+    Ok(())
 }
 
 /// The old one's new name says that it was done: both were given in one transaction.
