@@ -174,8 +174,19 @@ impl Instance {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
-        Error::Instance { what: what.to_owned(), log: lines[from..].join("\n") }
+        let lines = &lines[from..];
+        match lines.iter().rev().find_map(|line| missing_library(line)) {
+            Some(library) => Error::Library { library: library.to_owned(), log: lines.join("\n") },
+            None => Error::Instance { what: what.to_owned(), log: lines.join("\n") },
+        }
     }
+}
+
+/// Of `FATAL:  could not access file "NAME": No such file or directory` (dfmgr.c), in which only the name is not translated.
+fn missing_library(line: &str) -> Option<&str> {
+    let (before, rest) =
+        line.split_once("could not access file \"").or_else(|| line.split_once("could not load library \""))?;
+    before.contains("FATAL").then(|| rest.split('"').next()).flatten()
 }
 
 /// The server of a data directory whose files lie in `local`, if it lives.
@@ -184,7 +195,13 @@ pub(super) fn server_in(local: &Path, data_directory: &Path) -> Option<Pid> {
     // The number may be another process's by now.
     let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
     let own = data_directory.as_os_str().as_bytes();
-    words.split(|byte| *byte == 0).any(|word| word == own).then_some(pid)
+    let is_named = || words.split(|byte| *byte == 0).any(|word| word == own);
+    // It may have been started by another name of the directory; it stands in it.
+    let stands_in = || {
+        let place = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).ok();
+        place.is_some_and(|place| data_directory.canonicalize().is_ok_and(|own| own == place))
+    };
+    (is_named() || stands_in()).then_some(pid)
 }
 
 /// Ends a server, and its children with it. Returns when no process of it is left.

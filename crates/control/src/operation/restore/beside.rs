@@ -41,7 +41,7 @@ impl Part for Beside {
             };
             match made {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                made => return made,
+                made => return made.map(|report| backups.told(report)),
             }
         }
     }
@@ -64,6 +64,7 @@ impl Part for Beside {
             return Ok(());
         }
         serves::discard(&at.daemon, &swap.instance()).await?;
+        swap.places.unlink()?;
         if is_complete(staged).is_none() {
             return Ok(());
         }
@@ -88,13 +89,15 @@ async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, 
         end_copy(staged).await?;
         ask.delta = true;
     }
-    let request = RestoreRequest { purpose: Purpose::Successor, ..request(&ask, restorer)? };
+    let tablespaces = swap.places.tablespaces()?;
+    let request = RestoreRequest { purpose: Purpose::Successor, tablespaces, ..request(&ask, restorer)? };
     let steps = |step: &str| at.watch.step(step);
     let restored = restore(&restorer.vault, source, resolved, &request, &at.watch.progress, &steps).await?;
     at.watch.step("stop");
     if let Some(opened) = &restored.opened {
         opened.instance.stop().await?;
     }
+    swap.places.resemble()?;
     at.effect("the new cluster is made, and stopped")?;
     keep(at, swap, report::of_restore(&restored, at.daemon.host.env.now()))
 }
@@ -111,6 +114,7 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
     if let Some(mut held) = serves::hold(daemon, &name).await? {
         held.stop_server(daemon).await?;
     }
+    swap.places.resemble()?;
     at.effect("the new cluster is opened, and stopped")?;
     keep(at, swap, report)
 }

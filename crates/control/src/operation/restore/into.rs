@@ -62,7 +62,7 @@ impl Part for Copy {
             }
             match restorer.run(&source, &ask, &resolved, Some(at.id()), &at.watch).await {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                Ok(report) => break views::to_json(&report)?,
+                Ok(report) => break backups.told(views::to_json(&report)?),
             }
             is_again = true;
         };
@@ -95,7 +95,7 @@ impl Part for Open {
             let resolved = backups.next().await?;
             match Box::pin(instances::open(&at.daemon, &wanted, &resolved, &at.watch)).await {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                Ok(report) => return views::to_json(&report),
+                Ok(report) => return Ok(backups.told(views::to_json(&report)?)),
             }
         }
     }

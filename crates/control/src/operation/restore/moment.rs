@@ -95,6 +95,15 @@ impl<'a> Backups<'a> {
         }
     }
 
+    /// In the report of what was made of the last one: that it is not the best one, and why.
+    pub(in crate::operation) fn told(&self, mut report: serde_json::Value) -> serde_json::Value {
+        if let (Some(first), Some(findings)) = (&self.first, report["findings"].as_array_mut()) {
+            let (ids, why) = (self.passed_over.join(", "), first.body().told());
+            findings.push(format!("backup {ids} could not be used, and the one before it was: {why}").into());
+        }
+        report
+    }
+
     /// It was tried, and could not be used. Any other failure than damage is not the backup's.
     pub(in crate::operation) fn pass_over(&mut self, resolved: &Resolved, error: Error) -> Result<()> {
         if error.kind() != Kind::Damaged || self.passed_over.len() + 1 >= BACKUPS_TRIED {
