@@ -78,6 +78,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<Prepar
     if into == ask.database {
         return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
     }
+    extract::check_rights(&source.cluster.conninfo, &ask.database, &ask.tables).await?;
     let restore = RestoreAsk { owner: ask.owner.clone(), ..RestoreAsk::of(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;

@@ -11,6 +11,7 @@ mod database;
 mod dump;
 mod grants;
 mod outcome;
+mod rights;
 mod roles;
 mod session;
 mod swap;
@@ -24,12 +25,15 @@ use serde::{Deserialize, Serialize};
 use vault::Env;
 use vault::backup::tree::Progress;
 
+pub use rights::check as check_rights;
 pub use swap::{SwappedDatabase, reopen_database, swap_database};
 pub use swap_tables::{SwappedTables, swap_blockers, swap_tables};
 pub use tables::{TableName, extract_tables};
 pub use undo::{has_database, has_schema, remove_database, remove_empty_schema, remove_schema, take_tables_back};
 
+use super::cancel::unless_cancelled;
 use super::instance::Instance;
+use super::prepared;
 use super::quote;
 use super::stopwatch::{Durations, Steps, Stopwatch};
 use super::wire::{Connection, Conninfo};
@@ -93,7 +97,7 @@ pub struct Extracted {
 pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -> Result<Extracted> {
     let mut watch = Stopwatch::start(at.env, at.steps);
     watch.step("preflight");
-    let mut prepared = prepare(at, database, into).await?;
+    let mut prepared = unless_cancelled(at.progress, prepare(at, database, into)).await?;
     watch.step("dump");
     let bytes = prepared.shop.dump(at, database, &["-b".into()]).await?;
     watch.step("create");
@@ -102,11 +106,17 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         Err(error) => return Err(remove(at, prepared, error).await),
     };
     watch.step("finish");
-    if let Err(error) = finish(at, &mut prepared, &mut outcome.attention).await {
-        outcome.lost.push(error.to_string());
-    }
-    watch.step("verify");
-    let tables = verify(at, database, into, Scope::Database, &mut outcome).await?;
+    let last = async {
+        if let Err(error) = finish(at, &mut prepared, &mut outcome.attention).await {
+            outcome.lost.push(error.to_string());
+        }
+        watch.step("verify");
+        verify(at, database, into, Scope::Database, &mut outcome).await
+    };
+    let tables = match unless_cancelled(at.progress, last).await {
+        Err(error @ Error::Vault(vault::Error::Cancelled)) => return Err(remove(at, prepared, error).await),
+        done => done?,
+    };
     let Prepared { roles, mut left_out, .. } = prepared;
     left_out.extend(roles.memberships);
     Ok(Extracted {
@@ -150,13 +160,14 @@ async fn prepare(at: &Extraction<'_>, database: &str, into: &str) -> Result<Prep
     let roles = roles::plan(&mut there, &mut live, &Scope::Database).await?;
     there.close().await;
     let shop = Workshop::make(at)?;
-    let left_out = source.left_out();
+    let mut left_out = source.left_out();
+    left_out.extend(prepared::roll_back(&at.instance.conninfo(database)?, database).await?);
     Ok(Prepared { live, source, roles, shop, into: into.to_owned(), made: false, left_out })
 }
 
 /// The database as it was, or which ones there were.
 async fn source_database(at: &Extraction<'_>, name: &str) -> Result<Database> {
-    let mut there = session::open(&at.instance.conninfo("postgres")?, "postgres").await?;
+    let mut there = at.instance.connect_any().await?;
     let found = database::describe(&mut there, name).await?;
     let names = session::column(&mut there, "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1").await?;
     there.close().await;

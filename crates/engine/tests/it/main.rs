@@ -8,5 +8,6 @@ mod instances;
 mod log;
 mod migrations;
 mod rows;
+mod sessions;
 mod swap;
 mod wire;

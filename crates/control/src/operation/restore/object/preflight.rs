@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use engine::postgres::binaries::Binaries;
-use engine::postgres::extract::{has_database, swap_blockers};
+use engine::postgres::extract::{check_rights, has_database, swap_blockers};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::{Connection, Mode};
 use ops::Found;
@@ -16,7 +16,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::restore::moment::Restorer;
 use crate::operation::restore::preflight::{Seen, look_at_consent, look_at_kept, look_at_outside, look_at_proof};
-use crate::operation::restore::{begins, migrations, promise, source_of};
+use crate::operation::restore::{begins, in_doubt, migrations, promise, source_of};
 use crate::operation::{At, Part, extract, input};
 use crate::source::Source;
 use crate::views;
@@ -76,6 +76,10 @@ async fn look_at_live(seen: &mut Seen, source: &Source, object: &Object) -> Resu
         seen.note("blocks", format!("the live server has no database {database}: nothing could be replaced"), why);
         return Ok(());
     }
+    if let Err(error) = check_rights(live, database, &object.ask.tables).await {
+        seen.error("rights", &error.into());
+    }
+    in_doubt::look_at_database(seen, live, database, object.ask.tables.is_empty()).await?;
     look_at_room(seen, source, database).await?;
     let tables = extract::tables(&object.ask)?;
     if tables.is_empty() {
