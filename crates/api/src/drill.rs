@@ -23,6 +23,9 @@ pub struct CheckView {
     pub name: String,
     pub passed: bool,
     pub detail: String,
+    /// It came to no answer, because of a limit or a lock.
+    #[serde(default)]
+    pub unproven: bool,
     pub seconds: f64,
 }
 
@@ -55,6 +58,9 @@ pub struct DrillReport {
     pub tables_checked: u64,
     pub amcheck_findings: Vec<String>,
     pub notes: Vec<String>,
+    /// What came to no answer, because of a limit or a lock: it is not proven, and says nothing against the backup.
+    #[serde(default)]
+    pub unproven: Vec<String>,
     pub checks: Vec<CheckView>,
     pub version: String,
 }

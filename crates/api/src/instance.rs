@@ -112,6 +112,8 @@ pub struct HydrationAsk {
 /// `POST /api/v1/instances/{name}/sql`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SqlAsk {
+    /// One where any will do when it is empty: `postgres`, where there is one.
+    #[serde(default)]
     pub database: String,
     pub sql: String,
 }

@@ -36,6 +36,7 @@ pub(crate) const CODES: &[Code] = &[
     code("RK-3056", Kind::Unavailable, "the time for it has not come"),
     code("RK-3057", Kind::Input, "the phrase that must be typed out in full is another"),
     code("RK-3060", Kind::Input, "a secret that is referred to cannot be read"),
+    code("RK-3063", Kind::Unavailable, "a drill came to no answer: a limit or a lock was in the way"),
     code("RK-3070", Kind::Refused, "nobody is signed in: a session, a token, or a known user on the socket is needed"),
     code("RK-3071", Kind::Refused, "who asks does not have the role for it"),
     code("RK-3072", Kind::Unavailable, "too many tries to sign in"),

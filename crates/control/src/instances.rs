@@ -430,7 +430,8 @@ pub(crate) async fn hydration(daemon: &Daemon, name: &str, ask: HydrationAsk) ->
 /// Runs statements as the superuser.
 pub(crate) async fn sql(daemon: &Daemon, name: &str, ask: &SqlAsk) -> Result<Vec<SqlAnswer>> {
     let row = here(daemon, name).await?;
-    let mut connection = ready(&row)?.instance.connect(&ask.database).await?;
+    let database = Some(ask.database.as_str()).filter(|name| !name.is_empty());
+    let mut connection = ready(&row)?.instance.connect_for_users(database).await?;
     let answers = connection.query(&ask.sql).await;
     connection.close().await;
     Ok(answers?.into_iter().map(|rows| SqlAnswer { columns: rows.columns, rows: rows.rows }).collect())

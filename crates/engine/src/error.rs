@@ -329,6 +329,16 @@ impl Error {
         }
     }
 
+    /// Whether it speaks of the session and what is around it (a limit, a lock, a shutdown, a want of memory) and not of the data.
+    pub fn is_of_the_session(&self) -> bool {
+        let of_the_session = |state: &str| {
+            state.starts_with("53")
+                || state.starts_with("57")
+                || matches!(state, "55P03" | "55006" | "25006" | "25P03" | "25P04" | "40001" | "40P01" | "42501")
+        };
+        matches!(self, Error::Timeout { .. }) || self.sqlstate().is_some_and(of_the_session)
+    }
+
     pub fn damaged(file: impl Into<String>, what: impl Into<String>) -> Error {
         Error::Damaged { file: file.into(), what: what.into() }
     }

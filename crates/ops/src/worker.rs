@@ -225,8 +225,9 @@ impl Worker {
         // Who goes back does so although it was cancelled: that is why.
         let stop = if matches!(next, Next::Undoing { .. }) { stop.without_cancel() } else { stop.clone() };
         let work = Work { run: Arc::new(run.clone()), step, stop: stop.clone(), lines: sender };
-        let doing = self.clone().event(next, work);
-        tokio::pin!(doing);
+        let (doing, must_go) = (self.clone().event(next, work), self.must_go(lease));
+        // Both outside the loop: what begins again with each turn never comes to the end of its patience.
+        tokio::pin!(doing, must_go);
         loop {
             tokio::select! {
                 event = &mut doing => {
@@ -238,7 +239,7 @@ impl Worker {
                     return Ok((!stop.is_leaving() || is_good(&event)).then_some((event, rest)));
                 }
                 () = tokio::time::sleep(SAY_EVERY) => self.say(lease, &mut lines).await?,
-                () = self.must_go(lease) => return Err(Error::Lost { run: lease.run.clone(), epoch: lease.epoch }),
+                () = &mut must_go => return Err(Error::Lost { run: lease.run.clone(), epoch: lease.epoch }),
             }
         }
     }
@@ -264,20 +265,24 @@ impl Worker {
 
     /// Returns when the lease is over, or the worker has left and the step had time to come to an end.
     async fn must_go(&self, lease: &Lease) {
-        loop {
-            let until = self.held().get(lease).map(|held| held.until);
-            match until {
-                Some(until) if Instant::now() < until => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(until) => {}
-                        () = self.inner.leaving.asked() => {
-                            tokio::time::sleep(LEAVE_PATIENCE).await;
-                            return;
-                        }
-                    }
+        let lease_is_over = async {
+            loop {
+                let until = self.held().get(lease).map(|held| held.until);
+                let left = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+                if left.is_zero() {
+                    return;
                 }
-                _ => return,
+                // One that was lost ends before its time.
+                tokio::time::sleep(left.min(SAY_EVERY)).await;
             }
+        };
+        let patience_is_over = async {
+            self.inner.leaving.asked().await;
+            tokio::time::sleep(LEAVE_PATIENCE).await;
+        };
+        tokio::select! {
+            () = lease_is_over => {}
+            () = patience_is_over => {}
         }
     }
 
@@ -346,7 +351,7 @@ impl Worker {
 
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// What a step gets to come to its end when the daemon goes.
-const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+const LEAVE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Who goes takes along what he began.
 #[derive(Debug)]

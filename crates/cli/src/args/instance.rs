@@ -75,9 +75,9 @@ pub struct PeekArgs {
     pub name: String,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The database to look into
-    #[arg(long, short, default_value = "postgres")]
-    pub database: String,
+    /// The database to look into [default: postgres, or another where there is none]
+    #[arg(long, short)]
+    pub database: Option<String>,
     /// The operating system user that owns the files, when the daemon runs as root
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,

@@ -47,15 +47,26 @@ async fn keep(client: &Client, name: &str) -> std::convert::Infallible {
 async fn look(args: &PeekArgs, client: &Client, view: &InstanceView, around: &Surroundings) -> Outcome {
     if args.sql.is_empty() {
         note(&instance::moment(view, &around.view()));
-        return psql(view, &args.database).await;
+        return psql(view, &database(args, client, view).await?).await;
     }
-    let ask = SqlAsk { database: args.database.clone(), sql: args.sql.join(" ") };
+    let ask = SqlAsk { database: args.database.clone().unwrap_or_default(), sql: args.sql.join(" ") };
     let answers = client.sql(&view.name, &ask).await?;
     match around.global.json {
         true => print_json(&answers)?,
         false => print(&answers.iter().map(|answer: &SqlAnswer| table::draw(answer)).collect::<Vec<_>>().join("\n")),
     }
     Ok(WELL)
+}
+
+/// That which was named, or the one that the daemon takes for want of it.
+async fn database(args: &PeekArgs, client: &Client, view: &InstanceView) -> Result<String, Failure> {
+    if let Some(named) = &args.database {
+        return Ok(named.clone());
+    }
+    let ask = SqlAsk { database: String::new(), sql: "SELECT current_database()".to_owned() };
+    let answers = client.sql(&view.name, &ask).await?;
+    let cell = answers.into_iter().flat_map(|answer| answer.rows).flatten().flatten().next();
+    Ok(cell.unwrap_or_else(|| "postgres".to_owned()))
 }
 
 async fn psql(view: &InstanceView, database: &str) -> Outcome {

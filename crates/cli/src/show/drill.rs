@@ -24,11 +24,20 @@ pub fn report(report: &DrillReport, view: &View) -> String {
     for finding in report.findings.iter().chain(&report.amcheck_findings).take(SHOWN) {
         row("!", finding.clone());
     }
+    for what in &report.unproven {
+        row("unproven", what.clone());
+    }
     for note in &report.notes {
         row("note", note.clone());
     }
     for check in &report.checks {
-        let mark = if check.passed { '✓' } else { '✗' };
+        let mark = if check.passed {
+            '✓'
+        } else if check.unproven {
+            '?'
+        } else {
+            '✗'
+        };
         row("check", format!("{mark} {} · {} · {}", check.name, check.detail.trim(), units::seconds(check.seconds)));
     }
     let times = report.durations.iter().map(|step| format!("{} {}", step.step, units::seconds(step.seconds)));

@@ -26,6 +26,7 @@ mod recover;
 mod rounds;
 #[path = "../../../../tests/scenarios/mod.rs"]
 mod scenarios;
+mod sessions;
 mod shapes;
 mod shared;
 mod shop;

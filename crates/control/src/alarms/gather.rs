@@ -296,9 +296,19 @@ pub(super) fn kind_of_work(runs: &[Run]) -> KindOfWork {
     let last = runs.iter().find(|run| ended(run)).map(|run| Ended {
         id: run.head.id.clone(),
         ended: run.state.ended.unwrap_or(run.head.created),
-        failure: (run.state.status == Status::Failed).then(|| run.state.failure.clone().unwrap_or_else(unsaid)),
+        failure: match run.state.status {
+            Status::Failed => Some(run.state.failure.clone().unwrap_or_else(unsaid)),
+            _ => unproven(run),
+        },
     });
     KindOfWork { runs: runs.iter().any(moves), last }
+}
+
+/// A drill that came to an end and to no answer.
+fn unproven(run: &Run) -> Option<Failure> {
+    let report: DrillReport = serde_json::from_value(run.output("prove").clone()).ok()?;
+    let first = report.unproven.first().filter(|_| !report.passed)?;
+    Some(Failure { code: "RK-3063".to_owned(), message: first.clone(), ..unsaid() })
 }
 
 fn unsaid() -> Failure {

@@ -59,7 +59,7 @@ impl Database {
     pub(crate) async fn at(info: &Conninfo, limit: Duration) -> Outcome<Database> {
         let target = info.target();
         let opening = async {
-            let mut connection = Connection::connect(info, Mode::Sql).await?;
+            let mut connection = Connection::connect(info, Mode::Bare).await?;
             let limit = limit.as_millis().min(i32::MAX as u128);
             let settings = format!("set statement_timeout = {limit}; set standard_conforming_strings = on");
             connection.query(&settings).await.map(|_| connection)

@@ -107,8 +107,8 @@ impl Drill {
         match looked {
             // Somebody did not want it any more: that says nothing about the backup.
             Err(error) if error.code() == "RK-1040" => return Err(error),
-            // Nor does what is in the way here.
-            Err(error) if !matches!(error, Error::Engine(_) | Error::Vault(_)) => return Err(error),
+            // Nor does what is in the way here: a lock, a limit, a server that is shut down.
+            Err(error) if says_nothing(&error) => return Err(error),
             Err(error) => report.error = Some(error.body()),
             Ok(()) => {}
         }
@@ -146,6 +146,7 @@ impl Drill {
             tables_checked: 0,
             amcheck_findings: Vec::new(),
             notes: Vec::new(),
+            unproven: Vec::new(),
             checks: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -195,10 +196,12 @@ fn note_looking(report: &mut DrillReport, checked: &Checked, seconds: f64) {
     (report.indexes_checked, report.tables_checked) = (amcheck.indexes, amcheck.tables);
     report.amcheck_findings.clone_from(&amcheck.findings);
     report.notes.extend(amcheck.notes.iter().chain(&verified.unlogged).cloned());
+    report.unproven = checked.unproven();
     let view = |check: &checks::CheckOutcome| CheckView {
         name: check.name.clone(),
         passed: check.passed,
         detail: check.detail.clone(),
+        unproven: check.unproven,
         seconds: check.seconds,
     };
     report.checks = checks.iter().map(view).collect();
@@ -210,8 +213,29 @@ async fn seal(daemon: &Daemon, source: &SourceName, report: &DrillReport) -> Res
     prove(daemon, source, report).await
 }
 
-/// Once: a report that was proven already is left.
+/// Whether it speaks of what is around the drill, and not of the backup.
+fn says_nothing(error: &Error) -> bool {
+    use engine::Error::{Binary, NoBinaries, NoRoom};
+    match error {
+        Error::Engine(error) => {
+            error.is_of_the_session() || matches!(error, NoBinaries { .. } | Binary { .. } | NoRoom { .. })
+        }
+        Error::Vault(error) => error.is_retriable(),
+        _ => true,
+    }
+}
+
+/// Whether it speaks against the backup.
+fn is_at_fault(report: &DrillReport) -> bool {
+    let failed = report.checks.iter().any(|check| !check.passed && !check.unproven);
+    report.error.is_some() || report.pages_bad > 0 || !report.amcheck_findings.is_empty() || failed
+}
+
+/// Once: a report that was proven already is left. What came to no answer speaks neither for the backup nor against it.
 async fn prove(daemon: &Daemon, source: &SourceName, report: &DrillReport) -> Result<()> {
+    if !report.passed && !is_at_fault(report) {
+        return Ok(());
+    }
     let id = report.backup.parse()?;
     let backups = catalog::backups(&daemon.vault, source).await?;
     let at = Some(report.ended);

@@ -92,6 +92,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<Prepar
         true => Look::Database(&into),
         false => Look::Tables { database: &ask.database, schema: &into },
     };
+    extract::check_rights(live, &ask.database, &ask.tables).await?;
     let event_triggers = extract::look_before(live, look).await?;
     let restore = RestoreAsk { owner: ask.owner.clone(), ..RestoreAsk::of(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));

@@ -27,6 +27,7 @@ mod beside;
 mod connect;
 mod consumers;
 mod cut_over;
+mod in_doubt;
 mod into;
 mod lost;
 mod migrations;

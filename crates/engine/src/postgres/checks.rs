@@ -14,8 +14,10 @@ use vault::backup::tree::Progress;
 pub use amcheck::AmcheckResult;
 pub use file::{Check, ChecksFile, Question};
 
+use super::cancel::unless_cancelled;
 use super::info::ClusterInfo;
 use super::instance::Instance;
+use super::prepared;
 use super::verify::{self, Verified};
 use crate::error::Result;
 
@@ -26,6 +28,9 @@ pub struct CheckOutcome {
     pub passed: bool,
     /// What it answered, or why it failed.
     pub detail: String,
+    /// It came to no answer, because of a limit or a lock: that says nothing about the data.
+    #[serde(default)]
+    pub unproven: bool,
     pub seconds: f64,
 }
 
@@ -37,10 +42,20 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// No bad page, no finding of amcheck, and every check of the people passed. That amcheck is not installed, or that a
-    /// database differs from the backup's record, is told and does not count.
+    /// No bad page, no finding of amcheck, nothing left unproven, and every check of the people passed. That amcheck is not installed,
+    /// or that a database differs from the backup's record, is told and does not count.
     pub fn passed(&self) -> bool {
-        self.verified.is_sound() && self.amcheck.is_sound() && self.checks.iter().all(|check| check.passed)
+        self.verified.is_sound()
+            && self.amcheck.is_sound()
+            && self.amcheck.unproven.is_empty()
+            && self.checks.iter().all(|check| check.passed)
+    }
+
+    /// What came to no answer, with the reason.
+    pub fn unproven(&self) -> Vec<String> {
+        let checks = self.checks.iter().filter(|check| check.unproven);
+        let checks = checks.map(|check| format!("check {}: {}", check.name, check.detail));
+        self.amcheck.unproven.iter().cloned().chain(checks).collect()
     }
 }
 
@@ -53,14 +68,26 @@ pub async fn run(
     env: &Env,
     progress: &Progress,
 ) -> Result<Checked> {
+    unless_cancelled(progress, look(instance, info, file, env, progress)).await
+}
+
+async fn look(
+    instance: &Instance,
+    info: &ClusterInfo,
+    file: &ChecksFile,
+    env: &Env,
+    progress: &Progress,
+) -> Result<Checked> {
     let mut sql = instance.wait_connectable(|| Ok(progress.check()?)).await?;
-    let verified = verify::verify(&mut sql, instance, info).await?;
+    let mut verified = verify::verify(&mut sql, instance, info).await?;
+    let prepared = prepared::list(&mut sql).await?;
+    verified.tell(&prepared);
     sql.close().await;
-    let amcheck = amcheck::run(instance, progress).await?;
+    let amcheck = amcheck::run(instance, &prepared, progress).await?;
     let mut checks = Vec::with_capacity(file.checks.len());
     for check in &file.checks {
         progress.check()?;
-        checks.push(ask::ask(instance, check, env, progress).await?);
+        checks.push(ask::ask(instance, check, &prepared, env, progress).await?);
     }
     Ok(Checked { verified, amcheck, checks })
 }

@@ -13,6 +13,7 @@ mod dump;
 mod grants;
 mod look;
 mod outcome;
+mod rights;
 mod roles;
 mod session;
 mod swap;
@@ -28,6 +29,7 @@ use vault::Env;
 use vault::backup::tree::Progress;
 
 pub use look::{Look, PAST_EVENT_TRIGGERS, look_before};
+pub use rights::check as check_rights;
 pub use swap::{
     Subscription, SwappedDatabase, database_oid, enable_subscriptions, enabled_subscriptions, rename_database,
     reopen_database, swap_database,
@@ -40,7 +42,9 @@ pub use undo::{
 pub(in crate::postgres) use unlogged::of_databases;
 pub use unlogged::unlogged_in;
 
+use super::cancel::unless_cancelled;
 use super::instance::Instance;
+use super::prepared;
 use super::quote;
 use super::stopwatch::{Durations, Steps, Stopwatch};
 use super::wire::{Connection, Conninfo};
@@ -125,7 +129,7 @@ pub struct MadeTable {
 pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -> Result<Extracted> {
     let mut watch = Stopwatch::start(at.env, at.steps);
     watch.step("preflight");
-    let mut prepared = prepare(at, database, into).await?;
+    let mut prepared = unless_cancelled(at.progress, prepare(at, database, into)).await?;
     watch.step("dump");
     let bytes = prepared.shop.dump(at, database, &["-b".into()]).await?;
     watch.step("create");
@@ -134,11 +138,17 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         Err(error) => return Err(remove(at, prepared, error).await),
     };
     watch.step("finish");
-    if let Err(error) = finish(at, &mut prepared, &mut outcome.attention).await {
-        outcome.lost.push(error.to_string());
-    }
-    watch.step("verify");
-    let tables = verify(at, database, into, Scope::Database, &mut outcome).await?;
+    let last = async {
+        if let Err(error) = finish(at, &mut prepared, &mut outcome.attention).await {
+            outcome.lost.push(error.to_string());
+        }
+        watch.step("verify");
+        verify(at, database, into, Scope::Database, &mut outcome).await
+    };
+    let tables = match unless_cancelled(at.progress, last).await {
+        Err(error @ Error::Vault(vault::Error::Cancelled)) => return Err(remove(at, prepared, error).await),
+        done => done?,
+    };
     let Prepared { mut live, source, roles, mut left_out, .. } = prepared;
     if !source.allows_connections && !at.takes_place {
         live.query(&database::allow(into, false)).await?;
@@ -191,12 +201,13 @@ async fn prepare(at: &Extraction<'_>, database: &str, into: &str) -> Result<Prep
     left_out.extend(unlogged::told(&unlogged::find(&mut there, &Scope::Database).await?));
     there.close().await;
     let shop = Workshop::make(at)?;
+    left_out.extend(prepared::roll_back(&at.instance.conninfo(database)?, database).await?);
     Ok(Prepared { live, source, roles, shop, into: into.to_owned(), made: false, left_out })
 }
 
 /// The database as it was, or which ones there were. One that accepts no connections is opened: the instance is ours.
 async fn source_database(at: &Extraction<'_>, name: &str) -> Result<Database> {
-    let mut there = session::open(&at.instance.conninfo("postgres")?, "postgres").await?;
+    let mut there = at.instance.connect_any().await?;
     let found = database::describe(&mut there, name).await?;
     let names =
         session::column(&mut there, "SELECT datname FROM pg_database WHERE datname <> 'template0' ORDER BY 1").await?;

@@ -5,7 +5,7 @@
 mod facts;
 mod findings;
 
-pub use facts::{Facts, ReplicationAccess, Tablespace};
+pub use facts::{DatabaseAccess, Facts, ReplicationAccess, Tablespace};
 
 use crate::error::{Error, Result};
 use crate::postgres::wire::{Connection, Conninfo, Mode, Replication};

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::binaries::Binaries;
+use super::maintenance;
 use super::owner::User;
 use super::wire::{Connection, Conninfo, Defaults, Mode};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ const LOG_LINES_SHOWN: usize = 15;
 /// A server that was told to end at once gets two seconds.
 const KILL_AFTER_LOOKS: u32 = 10;
 const GIVE_UP_AFTER_LOOKS: u32 = 300;
+/// Nobody but us is at a restored server while we look at it; a lock that is held there is held by a prepared transaction, for good.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_FILE: &str = "postmaster.pid";
 pub const LOG_FILE: &str = "rekindle.server.log";
 
@@ -38,6 +41,9 @@ pub struct Instance {
     /// The owner, when we are root and must become him.
     pub run_as: Option<User>,
     pub superuser: String,
+    /// Databases that there were, for a session where any will do.
+    #[serde(default)]
+    pub databases: Vec<String>,
 }
 
 impl Instance {
@@ -136,11 +142,25 @@ impl Instance {
         );
         let defaults =
             Defaults { user: self.superuser.clone(), socket_dir: self.socket_folder.clone(), ..Defaults::default() };
-        Conninfo::parse(&text, &defaults)
+        Ok(Conninfo::parse(&text, &defaults)?.with_lock_timeout(LOCK_TIMEOUT))
     }
 
     pub async fn connect(&self, database: &str) -> Result<Connection> {
         Connection::connect(&self.conninfo(database)?, Mode::Sql).await
+    }
+
+    /// For statements of users: names mean what they mean in that database. Without one it is the database where any will do.
+    pub async fn connect_for_users(&self, database: Option<&str>) -> Result<Connection> {
+        let info = match database {
+            Some(database) => self.conninfo(database)?,
+            None => self.connect_any().await?.info().clone(),
+        };
+        Connection::connect(&info, Mode::Users).await
+    }
+
+    /// In a database where any will do.
+    pub async fn connect_any(&self) -> Result<Connection> {
+        maintenance::connect(&self.conninfo("postgres")?, &self.databases, &[]).await
     }
 
     /// Waits until it answers; as long as it lives, recovery may take its time. `tick` is called between looks.
@@ -150,7 +170,7 @@ impl Instance {
         let mut pause = FIRST_LOOK;
         loop {
             tick()?;
-            match self.connect("postgres").await {
+            match self.connect_any().await {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.is_retriable() => {}
                 Err(error) => return Err(error),

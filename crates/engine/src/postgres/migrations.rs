@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::maintenance::CONNECTABLE;
 use super::quote;
 use super::wire::{Connection, Conninfo, Mode};
 use crate::error::Result;
@@ -113,7 +114,9 @@ const TOOLS: [Tool; 11] = [
 /// Of every database of a cluster that lets us in.
 pub async fn of_cluster(info: &Conninfo) -> Result<Vec<Migrations>> {
     let mut sql = Connection::connect(info, Mode::Sql).await?;
-    let rows = sql.rows("SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1").await?;
+    let rows = sql
+        .rows(&format!("SELECT datname FROM pg_database WHERE {CONNECTABLE} AND NOT datistemplate ORDER BY 1"))
+        .await?;
     sql.close().await;
     let mut found = Vec::new();
     for row in 0..rows.rows.len() {

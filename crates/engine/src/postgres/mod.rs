@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod binaries;
+mod cancel;
 pub mod checks;
 pub mod checksum;
 pub mod control_file;
@@ -13,10 +14,12 @@ pub mod instance;
 pub mod limits;
 pub mod lineage;
 pub mod lsn;
+pub(crate) mod maintenance;
 pub mod migrations;
 pub mod opened;
 pub mod owner;
 mod ports;
+pub mod prepared;
 mod program;
 pub mod quote;
 pub mod receive;

@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use vault::backup::tree::Progress;
 
+use super::cancel::cancelled;
 use super::owner::{self, User};
 use crate::error::{Error, Result};
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const LAST_WORDS: Duration = Duration::from_secs(1);
-const LOOK_FOR_CANCEL: Duration = Duration::from_millis(200);
 
 /// Without Debug: a password may stand in the environment.
 pub(crate) struct Program {
@@ -86,7 +86,7 @@ impl Program {
             let status = tokio::select! {
                 status = child.wait() => status.map(Some).map_err(|e| Error::file("wait for", &self.path, e)),
                 () = wait_limit(self.limit) => Ok(None),
-                error = wait_cancelled(progress) => Err(error),
+                error = cancelled(progress) => Err(error),
             };
             // Others of the group hold the pipes open.
             drop(group);
@@ -140,15 +140,6 @@ async fn wait_limit(limit: Option<Duration>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn wait_cancelled(progress: &Progress) -> Error {
-    loop {
-        if let Err(error) = progress.check() {
-            return error.into();
-        }
-        tokio::time::sleep(LOOK_FOR_CANCEL).await;
     }
 }
 

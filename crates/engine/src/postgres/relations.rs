@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::maintenance::CONNECTABLE;
 use super::wal::rows::RelationFile;
 use super::wire::{Connection, Conninfo, Mode};
 use crate::error::Result;
@@ -23,7 +24,7 @@ pub enum FileOf {
 /// Of each file what it is of, as far as the server knows now. A database that does not answer leaves its files unknown.
 pub async fn name_files(info: &Conninfo, files: &[RelationFile]) -> Result<BTreeMap<RelationFile, FileOf>> {
     let mut sql = Connection::connect(info, Mode::Sql).await?;
-    let rows = sql.rows("SELECT oid, datname FROM pg_database WHERE datallowconn").await?;
+    let rows = sql.rows(&format!("SELECT oid, datname FROM pg_database WHERE {CONNECTABLE}")).await?;
     sql.close().await;
     let oid = |row| rows.get(row, "oid").and_then(|oid| oid.parse::<u32>().ok());
     let databases: BTreeMap<u32, String> =

@@ -24,12 +24,14 @@ use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
 use super::binaries::Binaries;
+use super::cancel::unless_cancelled;
 use super::instance::Instance;
 use super::limits::Limits;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
 use super::owner::{self, User};
 use super::ports;
+use super::prepared;
 use super::stopwatch::Stopwatch;
 use super::target::{Resolved, Stop};
 use super::verify::{self, Verified};
@@ -208,8 +210,12 @@ async fn fill_and_start(
     folder::place_tail(prepared).await?;
     watch.step("replay");
     fetch.answer()?;
-    let mut sql = replay(prepared, resolved, request, fetch, progress).await?;
-    let verified = look_and_open(&mut sql, prepared, resolved, request.purpose, watch).await?;
+    let mut sql = unless_cancelled(progress, replay(prepared, resolved, request, fetch, progress)).await?;
+    let looking = look_and_open(&mut sql, prepared, resolved, request.purpose, watch);
+    let mut verified = unless_cancelled(progress, looking).await?;
+    if request.purpose != Purpose::Peek {
+        verified.tell(&prepared::list(&mut sql).await?);
+    }
     sql.close().await;
     mounted::go_on(prepared).await?;
     Ok((totals, verified))
@@ -230,8 +236,8 @@ async fn look_and_open(
         (Purpose::Peek, _) => return Ok(Verified::default()),
         (Purpose::Clone, true) => {
             watch.step("open");
-            let mut second = instance.connect("postgres").await?;
-            let looking = verify::look(&mut second, instance, info);
+            let mut second = instance.connect_any().await?;
+            let looking = verify::look(&mut second, info);
             let verified = tokio::try_join!(looking, open(sql, prepared, resolved, purpose))?.0;
             second.close().await;
             return Ok(verified);
@@ -239,7 +245,7 @@ async fn look_and_open(
         (Purpose::Drill, _) => Verified::default(),
         (_, true) => {
             watch.step("verify");
-            tokio::try_join!(verify::look(sql, instance, info), prepared.make_durable(purpose))?.0
+            tokio::try_join!(verify::look(sql, info), prepared.make_durable(purpose))?.0
         }
         (_, false) => {
             watch.step("verify");
@@ -356,6 +362,7 @@ async fn prepare(
         socket_folder,
         run_as: owner,
         superuser: resolved.info.superuser.clone(),
+        databases: resolved.info.databases.iter().map(|database| database.name.clone()).collect(),
     };
     let (later, preload) = (Mutex::default(), quiet::Preload::default());
     Ok(Prepared {

@@ -2,6 +2,8 @@
 //! backup recorded, and reads every page to check its checksum.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use vault::backup::tree::{PageState, Tree, TreeKind};
@@ -12,6 +14,7 @@ use super::info::ClusterInfo;
 use super::instance::Instance;
 use super::lsn::Lsn;
 use super::migrations::{self, Migrations};
+use super::prepared::Prepared;
 use super::source::DataDirectory;
 use super::wire::Connection;
 use crate::error::Result;
@@ -45,6 +48,11 @@ impl Verified {
         self.pages_bad == 0
     }
 
+    /// Transactions in doubt, which are as they were and which somebody must decide.
+    pub(crate) fn tell(&mut self, prepared: &[Prepared]) {
+        prepared.iter().for_each(|one| self.find(format!("{one} · {}", one.statements())));
+    }
+
     fn find(&mut self, finding: String) {
         if self.findings.len() < FINDINGS_KEPT {
             self.findings.push(finding);
@@ -54,10 +62,11 @@ impl Verified {
 
 /// Looks at everything, every page too.
 pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
-    let mut verified = compare_all(sql, instance, info, Sequences::Read).await?;
+    let mut verified = compare_all(sql, info, Sequences::Read).await?;
     if info.checksums {
-        let folder = instance.data_directory.clone();
-        let read = tokio::task::spawn_blocking(move || read_pages(&folder)).await;
+        let (folder, given_up) = (instance.data_directory.clone(), GivenUp::default());
+        let is_given_up = given_up.0.clone();
+        let read = tokio::task::spawn_blocking(move || read_pages(&folder, &is_given_up)).await;
         let pages = read.map_err(|e| vault::Error::Internal(e.to_string()))??;
         verified.pages_checked = pages.checked;
         verified.pages_bad = pages.bad.len() as u64;
@@ -67,26 +76,32 @@ pub async fn verify(sql: &mut Connection, instance: &Instance, info: &ClusterInf
 }
 
 /// Connects to every database and compares what is there; reads no page but those of the catalogs and of tables of migrations.
-pub async fn look(sql: &mut Connection, instance: &Instance, info: &ClusterInfo) -> Result<Verified> {
-    compare_all(sql, instance, info, Sequences::LeftOut).await
+pub async fn look(sql: &mut Connection, info: &ClusterInfo) -> Result<Verified> {
+    compare_all(sql, info, Sequences::LeftOut).await
 }
 
-async fn compare_all(
-    sql: &mut Connection,
-    instance: &Instance,
-    info: &ClusterInfo,
-    sequences: Sequences,
-) -> Result<Verified> {
+async fn compare_all(sql: &mut Connection, info: &ClusterInfo, sequences: Sequences) -> Result<Verified> {
     let mut verified = Verified::default();
-    let there = census::take(sql, &instance.conninfo("postgres")?, sequences).await?;
+    let conninfo = sql.info().clone();
+    let there = census::take(sql, &conninfo, sequences).await?;
     verified.databases = there.iter().map(|database| database.name.clone()).collect();
     let names = verified.databases.clone();
-    verified.unlogged = extract::of_databases(&instance.conninfo("postgres")?, names.iter().map(String::as_str)).await;
+    verified.unlogged = extract::of_databases(&conninfo, names.iter().map(String::as_str)).await;
     verified.relations = there.iter().map(|database| database.relations_total).sum();
     let roles = census::roles(sql).await?;
     compare::compare(info, &there, &roles).into_iter().for_each(|finding| verified.find(finding));
-    verified.migrations = migrations::of_cluster(&instance.conninfo("postgres")?).await?;
+    verified.migrations = migrations::of_cluster(&conninfo).await?;
     Ok(verified)
+}
+
+/// Tells the thread that reads when nobody waits for it any more.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 struct Pages {
@@ -95,7 +110,7 @@ struct Pages {
 }
 
 /// Reads all relation files. The server runs meanwhile, so a page that looks bad is read again before it counts.
-fn read_pages(data_directory: &Path) -> Result<Pages> {
+fn read_pages(data_directory: &Path, is_given_up: &AtomicBool) -> Result<Pages> {
     // Every page is judged: none is excused for being newer than the backup.
     let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX))?;
     let mut pages = Pages { checked: 0, bad: Vec::new() };
@@ -110,7 +125,7 @@ fn read_pages(data_directory: &Path) -> Result<Pages> {
             tree.open(&entry.path).map_err(|e| crate::Error::file("open", &data_directory.join(&entry.path), e))?;
         let Some(mut file) = opened else { continue };
         let mut offset = 0;
-        loop {
+        while !is_given_up.load(Ordering::Relaxed) {
             let read = file
                 .read_at(offset, &mut block)
                 .map_err(|e| crate::Error::file("read", &data_directory.join(&entry.path), e))?;

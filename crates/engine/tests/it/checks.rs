@@ -13,7 +13,7 @@ use vault::backup::tree::Progress;
 
 use crate::instances::{instance_of, old_and_new};
 
-fn info_of(server: &Server, checksums: bool) -> ClusterInfo {
+pub(crate) fn info_of(server: &Server, checksums: bool) -> ClusterInfo {
     ClusterInfo {
         major: server.major(),
         version: server.major().to_string(),

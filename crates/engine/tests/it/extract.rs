@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
 use engine::Error;
-use engine::postgres::extract::{Extracted, Extraction, TableName, extract_database, extract_tables};
+use engine::postgres::extract::{Extracted, Extraction, TableName, check_rights, extract_database, extract_tables};
 use engine::postgres::instance::Instance;
 use engine::postgres::wire::Conninfo;
 use testkit::postgres::Server;
@@ -424,4 +424,57 @@ async fn what_was_made_for_tables_is_removed_from_a_schema_of_others() {
     *pair.cancel_at.lock().unwrap() = None;
     let extracted = pair.tables(&["shop.items", "shop.\"Orders\""], "back").await.unwrap();
     assert_eq!(extracted.roles_created, ["buyer"]);
+}
+
+#[tokio::test]
+async fn what_is_prepared_and_not_decided_holds_nothing_up_and_is_told() {
+    for major in old_and_new() {
+        let server = || Server::builder().major(major).setting("max_prepared_transactions", "5").start();
+        let pair = Pair::new(server(), server());
+        pair.moment.sql("postgres", "CREATE DATABASE app; ALTER ROLE postgres SET statement_timeout = '30ms'");
+        pair.moment.sql("app", "CREATE TABLE pt (n int); INSERT INTO pt VALUES (1)");
+        let lock = "BEGIN; INSERT INTO pt VALUES (2); LOCK TABLE pt IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'px'";
+        pair.moment.sql("app", lock);
+        let extracted = pair.database("app", "app_restored").await.unwrap();
+        assert_eq!(pair.live.sql("app_restored", "SELECT n FROM pt"), "1");
+        let told = |extracted: &Extracted| extracted.left_out.iter().any(|line| line.contains("\"px\" of postgres"));
+        assert!(told(&extracted), "{extracted:?}");
+        pair.moment.sql("app", lock);
+        pair.live.sql("postgres", "CREATE DATABASE app");
+        // The live database is read-only by default: what is restored into it says otherwise for itself.
+        pair.live.sql("postgres", "ALTER DATABASE app SET default_transaction_read_only = on");
+        let extracted = pair.tables(&["public.pt"], "beside").await.unwrap();
+        assert_eq!(pair.live.sql("app", "SELECT n FROM beside.pt"), "1");
+        assert!(told(&extracted), "{extracted:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_role_lacks_is_said_with_the_statements_that_give_it() {
+    for major in old_and_new() {
+        let server = Server::builder().major(major).start();
+        server.sql("postgres", "CREATE ROLE keeper LOGIN; CREATE ROLE \"Owner\"; CREATE DATABASE app");
+        server.sql(
+            "app",
+            "CREATE TABLE t (n int); ALTER TABLE t OWNER TO \"Owner\"; REVOKE CREATE ON DATABASE app FROM PUBLIC",
+        );
+        let info = conninfo(&server.url("postgres").replace("postgres@", "keeper@"));
+        let run = |error: Error| {
+            let hint = error.hint().unwrap();
+            let statements =
+                hint.strip_prefix("run as superuser: ").unwrap().split("; or name").next().unwrap().to_owned();
+            server.sql("app", &statements);
+            error.to_string()
+        };
+        let error = run(check_rights(&info, "app", &["public.t".to_owned()]).await.unwrap_err());
+        assert!(
+            error.contains("may not create a schema in database app") && error.contains("no member of Owner"),
+            "{error}"
+        );
+        check_rights(&info, "app", &["public.t".to_owned()]).await.unwrap();
+        let error = run(check_rights(&info, "app", &[]).await.unwrap_err());
+        assert!(error.contains("keeper may not create a database"), "{error}");
+        check_rights(&info, "app", &[]).await.unwrap();
+        check_rights(&conninfo(&server.url("postgres")), "app", &[]).await.unwrap();
+    }
 }

@@ -126,3 +126,45 @@ async fn slots_are_made_once_and_only_ours_are_used() {
         assert_eq!(server.sql("postgres", "select count(*) from pg_replication_slots"), "2");
     }
 }
+
+#[tokio::test]
+async fn a_role_that_may_not_take_a_backup_is_blocked_and_the_statements_mend_it() {
+    for major in majors() {
+        let server = Server::builder().major(major).start();
+        server.sql(
+            "postgres",
+            "CREATE ROLE keeper LOGIN REPLICATION; GRANT pg_monitor TO keeper; CREATE DATABASE app CONNECTION LIMIT 0;
+             CREATE DATABASE closed ALLOW_CONNECTIONS false",
+        );
+        let info = conninfo(&server.socket_url("postgres").replace("postgres@", "keeper@"));
+        let inspection = inspect(&info).await.unwrap();
+        let finding = named(&inspection, "keeper may not take a backup");
+        assert_eq!(finding.severity, Severity::Blocks);
+        assert_eq!(named(&inspection, "database closed lets nobody in").severity, Severity::Warns);
+        let limit = named(&inspection, "database app has a connection limit of 0");
+        assert_eq!(limit.severity, Severity::Warns);
+        server.sql("postgres", finding.statement.as_deref().unwrap());
+        server.sql("postgres", limit.statement.as_deref().unwrap());
+        let inspection = inspect(&info).await.unwrap();
+        assert_eq!(named(&inspection, "keeper may take a backup").severity, Severity::Fine);
+        assert!(inspection.findings.iter().all(|finding| !finding.title.contains("connection limit of 0")));
+        let begin = if major < 15 { "pg_start_backup('t', true, false)" } else { "pg_backup_start('t', true)" };
+        let mut sql =
+            engine::postgres::wire::Connection::connect(&info, engine::postgres::wire::Mode::Sql).await.unwrap();
+        sql.query(&format!("SELECT {begin}")).await.unwrap();
+        sql.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_only_database_is_told_of() {
+    let server = Server::builder().start();
+    server.sql("template1", "DROP DATABASE postgres");
+    let inspection = inspect(&conninfo(&server.url("template1"))).await.unwrap();
+    assert!(inspection.can_protect());
+    let finding = named(&inspection, "template1 is the only database");
+    assert_eq!(finding.severity, Severity::Warns);
+    server.sql("template1", finding.statement.as_deref().unwrap());
+    let inspection = inspect(&conninfo(&server.url("template1"))).await.unwrap();
+    assert!(inspection.findings.iter().all(|finding| !finding.title.contains("only database")));
+}

@@ -14,6 +14,7 @@ pub(crate) fn instance_of(server: &Server) -> Instance {
         socket_folder: server.socket_dir(),
         run_as: owner::we_are_root().then(|| owner::by_name("postgres").expect("there is a user postgres")),
         superuser: "postgres".into(),
+        databases: Vec::new(),
     }
 }
 

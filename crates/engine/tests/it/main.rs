@@ -11,5 +11,6 @@ mod left_out;
 mod log;
 mod migrations;
 mod rows;
+mod sessions;
 mod swap;
 mod wire;

@@ -15,7 +15,7 @@ pub(crate) fn conninfo(text: &str) -> Conninfo {
 }
 
 pub(crate) async fn sql(server: &Server) -> Connection {
-    Connection::connect(&conninfo(&server.url("postgres")), Mode::Sql).await.unwrap()
+    Connection::connect(&conninfo(&server.url("postgres")), Mode::Bare).await.unwrap()
 }
 
 async fn try_url(url: &str) -> Result<String, Error> {

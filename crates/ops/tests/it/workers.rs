@@ -161,6 +161,22 @@ async fn a_worker_that_goes_is_followed_by_the_next() {
     working.await.unwrap();
 }
 
+/// A step that does not listen is cut short, and does not hold up the end of the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_goes_although_a_step_does_not() {
+    let shop = Shop::new().await;
+    let (first, working) = shop.start("first");
+    shop.world.meet("b", &[Trouble::Deaf]);
+    shop.ask("one").await;
+    shop.until("one", |run| run.state.steps[1].phase == Phase::InFlight).await;
+    first.leave();
+    tokio::time::timeout(Duration::from_secs(6), working).await.expect("it goes").unwrap();
+    let (second, working) = shop.start("second");
+    assert_eq!(shop.over("one").await.state.status, Status::Succeeded);
+    second.leave();
+    working.await.unwrap();
+}
+
 /// Workers are cut off in the middle of whatever they do, as by kill -9, and others take over: nothing is lost, nothing done twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_are_cut_off() {

@@ -1,7 +1,7 @@
 //! The step `connect`: whether one gets in with the credentials that are used today, and may write. That the data is back says nothing of it.
 
 use async_trait::async_trait;
-use engine::postgres::wire::{Connection, Mode};
+use engine::postgres::wire::{Connection, Conninfo, Mode};
 use ops::Found;
 use serde_json::Value;
 
@@ -10,6 +10,14 @@ use super::source_of;
 use crate::driver::Trouble;
 use crate::error::Result;
 use crate::operation::{At, Part};
+
+/// As it was set for the database, the role or the server, perhaps on purpose: it is told, and in the way of nothing.
+async fn is_read_only_by_default(info: &Conninfo) -> Result<bool> {
+    let mut sql = Connection::connect(info, Mode::Bare).await?;
+    let set = sql.value("SELECT current_setting('default_transaction_read_only')").await?;
+    sql.close().await;
+    Ok(set.as_deref() == Some("on"))
+}
 
 #[derive(Debug)]
 pub(super) struct Connect;
@@ -24,14 +32,18 @@ impl Part for Connect {
         };
         let mut sql = Connection::connect(&info, Mode::Sql).await?;
         let who = sql.value("SELECT current_user || ' in database ' || current_database()").await?.unwrap_or_default();
+        // Our session says of itself that it is not read-only: what is left is whether the server takes writes.
         let writable = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'";
         let writes = sql.value(writable).await?;
         sql.close().await;
         if writes.as_deref() != Some("t") {
-            let hint = "look for default_transaction_read_only and for standby.signal, then `rekindle ops resume` it";
+            let hint = "look for standby.signal in its data directory, then `rekindle ops resume` it";
             return Err(Trouble::refused(format!("it lets {who} in, and takes no writes")).hint(hint).of("connect"));
         }
         at.work.say(format!("it lets {who} in, and takes writes"));
+        if is_read_only_by_default(&info).await? {
+            at.work.warn(format!("sessions of {who} are read-only by default: default_transaction_read_only is on"));
+        }
         Ok(serde_json::json!({ "as": who }))
     }
 

@@ -30,7 +30,7 @@ impl Part for Migrate {
         at.watch.step("look");
         let database = around.database();
         let expected = expected(&around.outside, &source.row.name, database);
-        let found = match (of_cluster(&source.cluster.conninfo).await, expected.is_empty()) {
+        let found = match (at.unless_cancelled(of_cluster(&source.cluster.conninfo)).await?, expected.is_empty()) {
             (Ok(found), _) => of_it(&found, database),
             (Err(error), true) => {
                 at.work.warn(format!("the migrations are not looked at: {error}"));

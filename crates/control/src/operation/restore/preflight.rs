@@ -21,7 +21,7 @@ use vault::backup::catalog::{self, BackupInfo};
 use super::moment::Restorer;
 use super::point::{left, said};
 use super::swap::{Swap, steps};
-use super::{begins, migrations, promise, settings, source_of};
+use super::{begins, in_doubt, migrations, promise, settings, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
@@ -140,6 +140,7 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     look_at_server(&mut seen, daemon, source, swap).await;
     settings::look_at_links(&mut seen, swap);
     settings::look_at(&mut seen, daemon, source, swap).await;
+    in_doubt::look_at_cluster(&mut seen, &source.cluster.conninfo).await;
     look_at_outside(&mut seen, daemon, &swap.outside).await;
     look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
     look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());

@@ -59,7 +59,8 @@ async fn checkpoint(at: &At) {
         sql.close().await;
         Ok::<(), Error>(())
     };
-    match tokio::time::timeout(CHECKPOINT_PATIENCE, asked).await {
+    let Ok(done) = at.unless_cancelled(tokio::time::timeout(CHECKPOINT_PATIENCE, asked)).await else { return };
+    match done {
         Ok(Ok(())) => at.work.say("a checkpoint was made while everybody was served"),
         Ok(Err(error)) => at.work.say(format!("no checkpoint before it is stopped: {error}")),
         Err(_) => at.work.say("the checkpoint takes long, and is not waited for"),
@@ -177,16 +178,18 @@ pub(super) async fn start_server(at: &At, swap: &Swap, directory: &Path) -> Resu
     at.effect(format!("{} was started", service.name))?;
     let info = at.daemon.source(source_of(at))?.cluster.conninfo;
     let mut waited = Duration::ZERO;
-    let mut sql = loop {
-        match Connection::connect(&info, Mode::Sql).await {
-            Ok(sql) => break sql,
-            Err(error) if waited >= ANSWER_PATIENCE || !error.is_retriable() => return Err(error.into()),
-            Err(_) => {
-                at.unless_cancelled(tokio::time::sleep(LOOK_EVERY)).await?;
-                waited += LOOK_EVERY;
+    let answers = async {
+        loop {
+            match Connection::connect(&info, Mode::Sql).await {
+                Err(error) if waited < ANSWER_PATIENCE && error.is_retriable() => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                    waited += LOOK_EVERY;
+                }
+                done => return done,
             }
         }
     };
+    let mut sql = at.unless_cancelled(answers).await??;
     let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
     sql.close().await;
     match same_place(Path::new(&serves), directory) {

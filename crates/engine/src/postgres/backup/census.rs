@@ -2,6 +2,7 @@
 
 use super::super::info::{Database, Extension, Relation, Sequence};
 use crate::error::Result;
+use crate::postgres::maintenance::CONNECTABLE;
 use crate::postgres::wire::{Connection, Conninfo, Mode};
 
 /// Relations remembered of each database: the largest.
@@ -17,14 +18,16 @@ pub(crate) enum Sequences {
 }
 
 pub(crate) async fn take(sql: &mut Connection, conninfo: &Conninfo, sequences: Sequences) -> Result<Vec<Database>> {
-    let rows = sql.rows("SELECT datname, oid FROM pg_database WHERE datallowconn ORDER BY oid").await?;
+    let rows = sql.rows(&format!("SELECT datname, oid FROM pg_database WHERE {CONNECTABLE} ORDER BY oid")).await?;
     let mut databases = Vec::new();
     for row in 0..rows.rows.len() {
         let (Some(name), Some(oid)) = (rows.get(row, "datname"), rows.get(row, "oid")) else { continue };
         match of_database(conninfo, name, oid.parse().unwrap_or(0), sequences).await {
             Ok(database) => databases.push(database),
             // Dropped, or closed to us, since it was listed.
-            Err(error) => tracing::warn!(database = name, %error, "this database is not described in the backup"),
+            Err(error) => {
+                tracing::warn!(database = name, %error, "the backup holds this database and does not describe it: `rekindle protect` says what is in the way")
+            }
         }
     }
     Ok(databases)

@@ -6,6 +6,8 @@ use vault::backup::tree::Progress;
 
 use crate::error::{Error, Result};
 use crate::postgres::instance::Instance;
+use crate::postgres::maintenance::CONNECTABLE;
+use crate::postgres::prepared::Prepared;
 use crate::postgres::quote;
 use crate::postgres::wire::Connection;
 
@@ -20,8 +22,11 @@ pub struct AmcheckResult {
     /// The first ones.
     pub findings: Vec<String>,
     pub findings_total: u64,
-    /// What could not be looked at, and why.
+    /// What cannot be looked at with this server.
     pub notes: Vec<String>,
+    /// What came to no answer, because of a limit or a lock.
+    #[serde(default)]
+    pub unproven: Vec<String>,
 }
 
 impl AmcheckResult {
@@ -33,6 +38,12 @@ impl AmcheckResult {
         self.findings_total += 1;
         if self.findings.len() < FINDINGS_KEPT {
             self.findings.push(finding);
+        }
+    }
+
+    fn leave(&mut self, what: String) {
+        if self.unproven.len() < FINDINGS_KEPT {
+            self.unproven.push(what);
         }
     }
 
@@ -61,15 +72,18 @@ struct Relation {
     /// For people.
     name: String,
     is_index: bool,
+    /// The table of an index, the relation itself otherwise.
+    table: String,
 }
 
-pub(super) async fn run(instance: &Instance, progress: &Progress) -> Result<AmcheckResult> {
+pub(super) async fn run(instance: &Instance, prepared: &[Prepared], progress: &Progress) -> Result<AmcheckResult> {
     let mut sql = instance.wait_connectable(|| Ok(progress.check()?)).await?;
-    let databases = sql.rows("SELECT datname FROM pg_database WHERE datallowconn ORDER BY oid").await?;
+    let databases = sql.rows(&format!("SELECT datname FROM pg_database WHERE {CONNECTABLE} ORDER BY oid")).await?;
     sql.close().await;
     let mut result = AmcheckResult::default();
     for database in databases.rows.into_iter().flatten().flatten() {
-        check_database(instance, &database, progress, &mut result).await?;
+        let in_doubt: Vec<&Prepared> = prepared.iter().filter(|one| one.database == database).collect();
+        check_database(instance, &database, &in_doubt, progress, &mut result).await?;
     }
     Ok(result)
 }
@@ -77,11 +91,16 @@ pub(super) async fn run(instance: &Instance, progress: &Progress) -> Result<Amch
 async fn check_database(
     instance: &Instance,
     database: &str,
+    in_doubt: &[&Prepared],
     progress: &Progress,
     result: &mut AmcheckResult,
 ) -> Result<()> {
     let mut sql = match instance.connect(database).await {
         Ok(sql) => sql,
+        Err(error) if error.is_of_the_session() => {
+            result.leave(format!("database {database} was not opened: {error}"));
+            return Ok(());
+        }
         Err(Error::Server(error)) => {
             result.find(format!("database {database} cannot be opened: {}", error.message));
             return Ok(());
@@ -90,22 +109,35 @@ async fn check_database(
     };
     let functions = match provide(&mut sql, database).await? {
         Ok(functions) => functions,
-        Err(note) => {
-            result.note(note);
+        Err(missing) => {
+            missing.tell(result);
             sql.close().await;
             return Ok(());
         }
     };
     for relation in relations(&mut sql, functions.heap).await? {
         progress.check()?;
+        if let Some(holder) = in_doubt.iter().find(|one| one.keeps_readers_from(&relation.table)) {
+            result.leave(finding(database, &relation, &holder.to_string()));
+            continue;
+        }
         match check_relation(&mut sql, &functions, &relation).await {
             Ok(findings) => findings.into_iter().for_each(|what| result.find(finding(database, &relation, &what))),
+            Err(error) if error.is_of_the_session() => {
+                let holders = in_doubt.iter().map(|one| format!("; {one}")).collect::<String>();
+                let is_lock = error.sqlstate() == Some("55P03");
+                let why = format!("{error}{}", if is_lock { holders } else { String::new() });
+                result.leave(finding(database, &relation, &why));
+                if matches!(error, Error::NotReady { .. }) {
+                    sql = again(instance, database, progress).await?;
+                }
+                continue;
+            }
             Err(Error::Server(error)) => result.find(finding(database, &relation, &error.message)),
             Err(error) => {
                 result.find(finding(database, &relation, &error.to_string()));
                 // Damage may bring a backend down, and the whole server restarts with it.
-                instance.wait_connectable(|| Ok(progress.check()?)).await?.close().await;
-                sql = instance.connect(database).await?;
+                sql = again(instance, database, progress).await?;
             }
         }
         *(if relation.is_index { &mut result.indexes } else { &mut result.tables }) += 1;
@@ -114,12 +146,34 @@ async fn check_database(
     Ok(())
 }
 
+async fn again(instance: &Instance, database: &str, progress: &Progress) -> Result<Connection> {
+    instance.wait_connectable(|| Ok(progress.check()?)).await?.close().await;
+    instance.connect(database).await
+}
+
 fn finding(database: &str, relation: &Relation, what: &str) -> String {
     format!("{database}: {}: {what}", relation.name)
 }
 
-/// Makes the extension where it is missing. The inner error is a note.
-async fn provide(sql: &mut Connection, database: &str) -> Result<Result<Functions, String>> {
+/// Why there is no amcheck in a database.
+enum Missing {
+    /// The server does not come with it, or cannot make it now: told, and of no account.
+    Here(String),
+    /// It could be, and was not made.
+    NotMade(String),
+}
+
+impl Missing {
+    fn tell(self, result: &mut AmcheckResult) {
+        match self {
+            Missing::Here(note) => result.note(note),
+            Missing::NotMade(why) => result.leave(why),
+        }
+    }
+}
+
+/// Makes the extension where it is missing.
+async fn provide(sql: &mut Connection, database: &str) -> Result<Result<Functions, Missing>> {
     let known = sql
         .rows(
             "SELECT e.extname IS NOT NULL AS there, pg_is_in_recovery() AS recovering FROM pg_available_extensions a \
@@ -127,18 +181,42 @@ async fn provide(sql: &mut Connection, database: &str) -> Result<Result<Function
         )
         .await?;
     match (known.get(0, "there"), known.get(0, "recovering")) {
-        (None, _) => return Ok(Err("amcheck is not installed for this server".into())),
+        (None, _) => return Ok(Err(Missing::Here("amcheck is not installed for this server".into()))),
         (Some("t"), _) => {}
-        (_, Some("t")) => return Ok(Err("amcheck cannot be made in a server that is still recovering".into())),
-        _ => match sql.query("CREATE EXTENSION amcheck").await {
-            Ok(_) => {}
+        (_, Some("t")) => {
+            return Ok(Err(Missing::Here("amcheck cannot be made in a server that is still recovering".into())));
+        }
+        _ => match make(sql).await {
+            Ok(()) => {}
             Err(Error::Server(error)) => {
-                return Ok(Err(format!("{database}: amcheck cannot be made: {}", error.message)));
+                return Ok(Err(Missing::NotMade(format!("{database}: amcheck cannot be made: {}", error.message))));
             }
             Err(error) => return Err(error),
         },
     }
     functions(sql).await.map(Ok)
+}
+
+/// Event triggers may forbid it. They sleep meanwhile and are as they were afterwards: nothing else sees them asleep, for it is one
+/// transaction. In pg_catalog it is out of the way of the checks of users.
+async fn make(sql: &mut Connection) -> Result<()> {
+    let awake = sql.rows("SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtenabled <> 'D'").await?;
+    let of_each = |text: &dyn Fn(&str) -> String| -> Vec<String> {
+        let statement = |row| {
+            let name = quote::ident(awake.get(row, "evtname").unwrap_or_default());
+            format!("ALTER EVENT TRIGGER {name} {}", text(awake.get(row, "evtenabled").unwrap_or_default()))
+        };
+        (0..awake.rows.len()).map(statement).collect()
+    };
+    let mut statements = of_each(&|_| "DISABLE".to_owned());
+    statements.push("CREATE EXTENSION amcheck SCHEMA pg_catalog".to_owned());
+    statements.extend(of_each(&|how| match how {
+        "A" => "ENABLE ALWAYS".to_owned(),
+        "R" => "ENABLE REPLICA".to_owned(),
+        _ => "ENABLE".to_owned(),
+    }));
+    // Several statements in one message are one transaction.
+    sql.query(&statements.join("; ")).await.map(drop)
 }
 
 async fn functions(sql: &mut Connection) -> Result<Functions> {
@@ -164,9 +242,11 @@ async fn relations(sql: &mut Connection, heap: bool) -> Result<Vec<Relation>> {
     let kinds = if heap { "c.relkind IN ('r', 'm', 't') AND am.amname = 'heap'" } else { "false" };
     let rows = sql
         .rows(&format!(
-            "SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind = 'i' AS is_index FROM pg_class c \
+            "SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind = 'i' AS is_index, \
+             coalesce(tn.nspname || '.' || t.relname, n.nspname || '.' || c.relname) AS table FROM pg_class c \
              JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am am ON am.oid = c.relam \
-             LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relpersistence = 'p' AND \
+             LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid \
+             LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE c.relpersistence = 'p' AND \
              ({kinds} OR c.relkind = 'i' AND am.amname = 'btree' AND i.indisvalid AND i.indisready) \
              ORDER BY c.relkind = 'i', c.oid"
         ))
@@ -176,6 +256,7 @@ async fn relations(sql: &mut Connection, heap: bool) -> Result<Vec<Relation>> {
         oid: text(row, "oid"),
         name: text(row, "name"),
         is_index: rows.get(row, "is_index") == Some("t"),
+        table: text(row, "table"),
     };
     Ok((0..rows.rows.len()).map(relation).collect())
 }

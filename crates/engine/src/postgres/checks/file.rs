@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
-const DATABASE: &str = "postgres";
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 const HINT: &str =
@@ -21,7 +20,8 @@ pub struct ChecksFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub name: String,
-    pub database: String,
+    /// None is one where any will do: `postgres`, where there is one.
+    pub database: Option<String>,
     pub timeout: Duration,
     pub question: Question,
 }
@@ -90,7 +90,7 @@ fn checked(written: WrittenCheck) -> Result<Check> {
         })?,
         None => TIMEOUT,
     };
-    Ok(Check { name, database: written.database.unwrap_or_else(|| DATABASE.into()), timeout, question })
+    Ok(Check { name, database: written.database, timeout, question })
 }
 
 fn timeout(text: &str) -> Option<Duration> {

@@ -14,12 +14,14 @@ use crate::error::{Error, Result};
 use crate::postgres::owner::User;
 use crate::postgres::program::{Program, Ran};
 use crate::postgres::quote;
-use crate::postgres::wire::{Conninfo, Host, passfile};
+use crate::postgres::wire::{Conninfo, Host, passfile, settings};
 
 /// pg_restore says a few lines for each error; beyond this the first ones are cut off, which counts as loss.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
 const DUMP: &str = "dump";
 const LIST: &str = "list";
+/// Nobody else is at the instance: a lock that is not free by then never is.
+const LOCK_WAIT: &str = "--lock-wait-timeout=5000";
 
 /// A private folder of the user that the programs run as; it goes with the value.
 #[derive(Debug)]
@@ -62,11 +64,11 @@ impl Workshop {
     pub(super) async fn dump(&self, at: &Extraction<'_>, database: &str, more: &[String]) -> Result<u64> {
         let info = at.instance.conninfo(database)?;
         let mut arguments: Vec<String> =
-            ["-Fd", "--compress=1", "--no-sync", "--no-tablespaces"].map(String::from).into();
+            ["-Fd", "--compress=1", "--no-sync", "--no-tablespaces", LOCK_WAIT].map(String::from).into();
         arguments.extend([format!("--jobs={}", at.jobs.max(1)), "-f".into(), self.path(DUMP).display().to_string()]);
         arguments.extend(more.iter().cloned());
         arguments.extend(["-d".into(), quote::dbname(database)]);
-        let environment = self.environment(&info, false)?;
+        let environment = self.environment(&info, settings::for_programs(at.instance.binaries.major))?;
         let ran = self.run(at, "pg_dump", arguments, environment).await?;
         if !ran.succeeded() {
             return Err(failed("pg_dump", &ran));
@@ -97,7 +99,7 @@ impl Workshop {
         }
         arguments.extend(["-d".into(), quote::dbname(database), self.path(DUMP).display().to_string()]);
         let info = at.live.with_dbname(database);
-        let environment = self.environment(&info, is_superuser(&info).await?)?;
+        let environment = self.environment(&info, restore_settings(&info).await?)?;
         let ran = self.run(at, "pg_restore", arguments, environment).await?;
         let mut outcome = outcome::classify(&ran.stderr.text());
         if ran.stderr.is_cut {
@@ -133,7 +135,7 @@ impl Workshop {
         arguments.extend(first.into_iter().flat_map(|text| ["-c".to_owned(), text.to_owned()]));
         arguments.extend(["-f".into(), script.display().to_string(), "-d".into(), quote::dbname(database)]);
         let info = at.live.with_dbname(database);
-        let environment = self.environment(&info, is_superuser(&info).await?)?;
+        let environment = self.environment(&info, restore_settings(&info).await?)?;
         let ran = self.run(at, "psql", arguments, environment).await?;
         Ok((!ran.succeeded()).then(|| ran.stderr.text()))
     }
@@ -160,8 +162,8 @@ impl Workshop {
     }
 
     /// What libpq is to know of a connection. The home is our folder, so that nobody's own files play a part.
-    fn environment(&self, info: &Conninfo, in_english: bool) -> Result<Vec<(String, String)>> {
-        let mut all = libpq_environment(info, in_english)?;
+    fn environment(&self, info: &Conninfo, settings: Vec<String>) -> Result<Vec<(String, String)>> {
+        let mut all = libpq_environment(info, settings)?;
         all.push(("HOME".into(), self.folder.path().display().to_string()));
         all.push(("PGPASSFILE".into(), self.path("no passwords").display().to_string()));
         for (name, path) in
@@ -184,15 +186,18 @@ impl Workshop {
     }
 }
 
-/// In English, where we may ask for it, for its answers are read; only superusers may.
-async fn is_superuser(info: &Conninfo) -> Result<bool> {
+/// The limits off, and in English, where we may ask for it, for its answers are read; only superusers may.
+async fn restore_settings(info: &Conninfo) -> Result<Vec<String>> {
     let mut sql = session::open(info, info.database()).await?;
-    let is = sql.value("SHOW is_superuser").await?;
+    let is_superuser = sql.value("SHOW is_superuser").await?;
+    let major = sql.server_major()?;
     sql.close().await;
-    Ok(is.as_deref() == Some("on"))
+    let english = (is_superuser.as_deref() == Some("on")).then(|| "-c lc_messages=C".to_owned());
+    Ok(settings::for_programs(major).into_iter().chain(english).collect())
 }
 
-fn libpq_environment(info: &Conninfo, in_english: bool) -> Result<Vec<(String, String)>> {
+/// What the connection string says of options comes first, so ours win.
+fn libpq_environment(info: &Conninfo, settings: Vec<String>) -> Result<Vec<(String, String)>> {
     let (host, address) = match &info.host {
         Host::Unix(dir) => (dir.display().to_string(), None),
         Host::Tcp { name, addr } => (name.clone(), addr.map(|addr| addr.to_string())),
@@ -201,8 +206,7 @@ fn libpq_environment(info: &Conninfo, in_english: bool) -> Result<Vec<(String, S
         Some(password) => Some(password.to_string()),
         None => passfile::password_for(info, false)?.map(|password| password.to_string()),
     };
-    let english = in_english.then_some("-c lc_messages=C");
-    let options: Vec<&str> = info.options.as_deref().into_iter().chain(english).collect();
+    let options: Vec<String> = info.options.clone().into_iter().chain(settings).collect();
     let all = [
         ("PGHOST", Some(host)),
         ("PGHOSTADDR", address),

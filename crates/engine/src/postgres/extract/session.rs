@@ -1,33 +1,17 @@
-//! Sessions for this work: no search path, so that every name is said in full, and no limit that some role was given.
+//! Sessions for this work, see `wire::settings`: no search path, so that every name is said in full, and no limit that some role was given.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::postgres::maintenance;
 use crate::postgres::quote;
 use crate::postgres::wire::{Connection, Conninfo, Mode};
 
-const SETTINGS: &str = "SET search_path = ''; SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; \
-     SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off";
-
 pub(super) async fn open(info: &Conninfo, database: &str) -> Result<Connection> {
-    let mut sql = Connection::connect(&info.with_dbname(database), Mode::Sql).await?;
-    sql.query(SETTINGS).await?;
-    Ok(sql)
+    Connection::connect(&info.with_dbname(database), Mode::Sql).await
 }
 
 /// A session in a database that is none of these, for statements about databases.
 pub(super) async fn maintenance(info: &Conninfo, avoid: &[&str]) -> Result<Connection> {
-    let candidates = ["postgres", info.database(), "template1"];
-    let mut last = Error::declined(
-        "no database is left to work from",
-        "the live server needs a database postgres or template1 that can be connected to",
-    );
-    for database in candidates.into_iter().filter(|name| !avoid.contains(name)) {
-        match open(info, database).await {
-            // There is none of this name, or it is closed.
-            Err(error) if matches!(error.sqlstate(), Some("3D000" | "55000")) => last = error,
-            other => return other,
-        }
-    }
-    Err(last)
+    maintenance::connect(info, &[], avoid).await
 }
 
 pub(super) async fn has_schema(sql: &mut Connection, name: &str) -> Result<bool> {

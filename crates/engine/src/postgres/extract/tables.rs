@@ -21,6 +21,8 @@ use super::{
     unlogged, verify,
 };
 use crate::error::{Error, Result};
+use crate::postgres::cancel::unless_cancelled;
+use crate::postgres::prepared;
 use crate::postgres::quote;
 use crate::postgres::stopwatch::Stopwatch;
 use crate::postgres::wire::Connection;
@@ -103,7 +105,9 @@ pub async fn extract_tables(
 ) -> Result<Extracted> {
     let mut watch = Stopwatch::start(at.env, at.steps);
     watch.step("preflight");
-    let mut prepared = prepare(at, database, tables, into_schema).await?;
+    let in_doubt = prepared::roll_back(&at.instance.conninfo(database)?, database).await?;
+    let mut prepared = unless_cancelled(at.progress, prepare(at, database, tables, into_schema)).await?;
+    prepared.left_out.told.extend(in_doubt);
     prepared.gather().await?;
     let done = copy(at, &mut prepared, &mut watch).await;
     if let Err(error) = prepared.scatter().await {

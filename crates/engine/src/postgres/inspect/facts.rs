@@ -56,6 +56,18 @@ pub struct Tablespace {
     pub unreadable: Option<String>,
 }
 
+/// How a database stands to this user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseAccess {
+    pub name: String,
+    pub allows_connections: bool,
+    /// Without it, or with a connection limit of zero, only a superuser gets in.
+    pub has_right: bool,
+    pub limit: i64,
+    /// Whether its size can be asked.
+    pub has_size: bool,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// Such as 150018.
@@ -73,6 +85,9 @@ pub struct Facts {
     /// Why the data directory cannot be read from here; none when it can.
     pub data_unreadable: Option<String>,
     pub tablespaces: Vec<Tablespace>,
+    /// Functions that a backup calls and that this user may not.
+    pub forbidden_functions: Vec<String>,
+    pub databases: Vec<DatabaseAccess>,
     pub data_checksums: bool,
     pub block_bytes: u64,
     pub segment_bytes: u64,
@@ -127,6 +142,8 @@ pub(super) async fn gather(conn: &mut Connection, info: &Conninfo) -> Result<Fac
         data_unreadable: data_directory.as_deref().and_then(|dir| why_not_ours(dir, system_identifier)),
         data_directory,
         tablespaces: read_tablespaces(conn).await?,
+        forbidden_functions: read_forbidden(conn, major).await?,
+        databases: read_databases(conn).await?,
         data_checksums: setting("data_checksums") == "on",
         block_bytes: parse(&setting("block_size"))?,
         segment_bytes: parse(&setting("wal_segment_size"))?,
@@ -183,6 +200,41 @@ async fn read_tablespaces(conn: &mut Connection) -> Result<Vec<Tablespace>> {
             let in_place = !location.is_absolute();
             let unreadable = if in_place { None } else { why_not_listed(&location) };
             Ok(Tablespace { oid: parse(cell("oid"))?, name: cell("spcname").into(), location, in_place, unreadable })
+        })
+        .collect()
+}
+
+/// What starts and ends a backup; EXECUTE on it is given to nobody but superusers.
+async fn read_forbidden(conn: &mut Connection, major: u32) -> Result<Vec<String>> {
+    let called = match major {
+        ..15 => ["pg_start_backup(text, boolean, boolean)", "pg_stop_backup(boolean, boolean)"],
+        _ => ["pg_backup_start(text, boolean)", "pg_backup_stop(boolean)"],
+    };
+    let mut forbidden = Vec::new();
+    for function in called {
+        if !flag(conn, &format!("select has_function_privilege('{function}', 'execute')")).await? {
+            forbidden.push(function.to_owned());
+        }
+    }
+    Ok(forbidden)
+}
+
+/// One that a DROP DATABASE left half way is none.
+async fn read_databases(conn: &mut Connection) -> Result<Vec<DatabaseAccess>> {
+    let sql = "select datname, datallowconn, has_database_privilege(oid, 'connect') as has_right, datconnlimit, \
+               has_database_privilege(oid, 'connect') or pg_has_role('pg_read_all_stats', 'usage') as has_size \
+               from pg_database where datconnlimit <> -2 order by oid";
+    let rows = conn.rows(sql).await?;
+    (0..rows.rows.len())
+        .map(|row| {
+            let cell = |name| rows.get(row, name).unwrap_or_default();
+            Ok(DatabaseAccess {
+                name: cell("datname").into(),
+                allows_connections: cell("datallowconn") == "t",
+                has_right: cell("has_right") == "t",
+                limit: parse(cell("datconnlimit"))?,
+                has_size: cell("has_size") == "t",
+            })
         })
         .collect()
 }

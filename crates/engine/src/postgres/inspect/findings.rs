@@ -12,6 +12,8 @@ pub(super) fn judge(facts: &Facts, info: &Conninfo) -> Vec<Finding> {
     let mut findings = vec![wal_level(facts), replication(facts, info), senders(facts), slots(facts)];
     findings.extend([full_page_writes(facts), fsync(facts), data_directory(facts), checksums(facts), blocks(facts)]);
     findings.extend(tablespaces(facts));
+    findings.push(backup_functions(facts));
+    findings.extend(databases(facts));
     findings.push(slot_limit(facts));
     findings.extend(recovery(facts));
     findings
@@ -158,6 +160,62 @@ fn tablespaces(facts: &Facts) -> impl Iterator<Item = Finding> + '_ {
             }
         }
     })
+}
+
+fn backup_functions(facts: &Facts) -> Finding {
+    let why =
+        "a backup begins and ends with a function of the server that only superusers may call, unless it is granted";
+    if facts.forbidden_functions.is_empty() {
+        return fine(format!("{} may take a backup", facts.user), why);
+    }
+    let grant = |function: &String| format!("grant execute on function {function} to {};", quoted(&facts.user));
+    let grants: Vec<String> = facts.forbidden_functions.iter().map(grant).collect();
+    // Rights on functions belong to a database: that of the connection string is where the backup calls them.
+    Finding::blocks(format!("{} may not take a backup", facts.user), why).mended_by(grants.join(" "))
+}
+
+/// What is out of the ordinary with a database; template0 is closed everywhere.
+fn databases(facts: &Facts) -> Vec<Finding> {
+    let user = quoted(&facts.user);
+    let mut findings = Vec::new();
+    for database in &facts.databases {
+        let (name, called) = (&database.name, quoted(&database.name));
+        if !database.has_size {
+            let why = "a backup asks how large each database is";
+            let title = format!("{} may not ask for the size of database {name}", facts.user);
+            findings.push(Finding::blocks(title, why).mended_by(format!("grant pg_read_all_stats to {user};")));
+        }
+        if name == "template0" {
+            continue;
+        }
+        let described = "it is in every backup, and a backup says of it what is in it only when it can be looked at";
+        if !database.allows_connections {
+            let why = "it is in every backup, and neither a backup nor a drill can look into it; it cannot be restored by itself";
+            let mend = format!("alter database {called} allow_connections true;");
+            findings.push(Finding::warns(format!("database {name} lets nobody in"), why).mended_by(mend));
+        } else if !facts.superuser && !database.has_right {
+            let title = format!("database {name} does not let {} in", facts.user);
+            findings.push(
+                Finding::warns(title, described).mended_by(format!("grant connect on database {called} to {user};")),
+            );
+        } else if !facts.superuser && database.limit == 0 {
+            let mend = format!("alter database {called} connection limit -1;");
+            let title = format!("database {name} has a connection limit of 0, and {} is no superuser", facts.user);
+            findings.push(Finding::warns(title, described).mended_by(mend));
+        }
+    }
+    findings.extend(spare_database(facts));
+    findings
+}
+
+/// A database in the place of another is exchanged from a third one.
+fn spare_database(facts: &Facts) -> Option<Finding> {
+    let open = facts.databases.iter().filter(|one| one.allows_connections && (facts.superuser || one.has_right));
+    let names: Vec<&str> = open.map(|one| one.name.as_str()).collect();
+    let [only] = names.as_slice() else { return None };
+    let why = "it can be restored with the whole cluster or under another name; what takes its place is exchanged from another database";
+    let title = format!("{only} is the only database that lets anybody in");
+    Some(Finding::warns(title, why).mended_by("create database postgres template template0;"))
 }
 
 fn slot_limit(facts: &Facts) -> Finding {

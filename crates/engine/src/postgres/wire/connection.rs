@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::conninfo::{Conninfo, Host, SslMode};
-use super::{login, server_error, tls};
+use super::{login, server_error, settings, tls};
 use crate::error::{Error, Result, ServerError};
 
 /// libpq waits for ever; a service must not.
@@ -27,10 +27,15 @@ const MESSAGE_BYTES_MAX: usize = 1 << 30;
 const NOTICES_MAX: usize = 100;
 const COPY_BOTH_TAG: u8 = b'W';
 
-/// What the session is for.
+/// What the session is for; `settings` says what each is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Our own statements: nothing that a role or a database was given by default changes what they do.
     Sql,
+    /// Statements of users on a server of ours: names and formats are as their database has them, limits are not.
+    Users,
+    /// Nothing is set, so that the console of a pooler lets us in as well.
+    Bare,
     Replication,
 }
 
@@ -115,10 +120,14 @@ impl Connection {
             notices: Vec::new(),
         };
         match login::log_in(&mut conn, info, mode, binding).await {
-            Ok(()) => Ok(conn),
-            Err(Error::Server(error)) => Err(server_error::at_login(*error, info, mode == Mode::Replication)),
-            Err(error) => Err(error),
+            Ok(()) => {}
+            Err(Error::Server(error)) => return Err(server_error::at_login(*error, info, mode == Mode::Replication)),
+            Err(error) => return Err(error),
         }
+        if let Some(statement) = settings::statement(mode, conn.server_major().unwrap_or(0)) {
+            conn.query(&statement).await?;
+        }
+        Ok(conn)
     }
 
     pub fn info(&self) -> &Conninfo {
@@ -304,6 +313,22 @@ impl Connection {
 
     fn lost(&self, source: io::Error) -> Error {
         Error::Lost { target: self.info.target(), source }
+    }
+}
+
+/// A statement that nobody waits for any more would hold its locks until it is done, for the server notices only when it answers.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.busy || self.mode == Mode::Replication {
+            return;
+        }
+        if let (Some(cancel), Ok(runtime)) = (self.cancel_token(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                if let Err(error) = cancel.cancel().await {
+                    tracing::debug!(%error, "a statement that was given up could not be cancelled");
+                }
+            });
+        }
     }
 }
 

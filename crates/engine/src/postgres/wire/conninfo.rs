@@ -97,6 +97,8 @@ pub struct Conninfo {
     pub connect_timeout: Option<Duration>,
     pub application_name: Option<String>,
     pub options: Option<String>,
+    /// How long a statement of ours waits for a lock; zero is for ever.
+    pub lock_timeout: Duration,
 }
 
 fn invalid(what: impl Into<String>) -> Error {
@@ -124,6 +126,10 @@ impl Conninfo {
     }
 
     /// libpq connects to the database named as the user when none is named.
+    pub fn with_lock_timeout(self, lock_timeout: Duration) -> Conninfo {
+        Conninfo { lock_timeout, ..self }
+    }
+
     pub fn database(&self) -> &str {
         self.dbname.as_deref().unwrap_or(&self.user)
     }
@@ -309,6 +315,7 @@ fn build(original: &str, pairs: Pairs, defaults: &Defaults) -> Result<Conninfo> 
         connect_timeout: None,
         application_name: defaults.application_name.clone(),
         options: None,
+        lock_timeout: Duration::ZERO,
     };
     let (mut host, mut hostaddr) = (None, None);
     for (name, value) in pairs {

@@ -10,7 +10,7 @@ use fallible_iterator::FallibleIterator as _;
 
 use super::connection::{CancelKey, Connection, Mode};
 use super::conninfo::Conninfo;
-use super::passfile;
+use super::{passfile, settings};
 use crate::error::{Error, Result};
 
 fn encoding(error: &std::io::Error) -> Error {
@@ -56,6 +56,8 @@ fn send_startup(conn: &mut Connection, info: &Conninfo, mode: Mode) -> Result<()
     }
     parameters.extend(info.application_name.as_deref().map(|name| ("application_name", name)));
     parameters.extend(info.options.as_deref().map(|options| ("options", options)));
+    let lock_timeout = settings::milliseconds(info.lock_timeout);
+    parameters.extend(settings::at_startup(mode, &lock_timeout));
     frontend::startup_message(parameters, conn.outbox()).map_err(|error| encoding(&error))
 }
 

@@ -7,6 +7,7 @@ mod login;
 pub mod passfile;
 pub mod replication;
 mod server_error;
+pub(crate) mod settings;
 mod tls;
 
 pub use connection::{CancelToken, Connection, Mode, Rows};

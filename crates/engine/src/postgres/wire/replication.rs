@@ -16,6 +16,7 @@ use super::conninfo::Conninfo;
 use super::server_error;
 use crate::error::{Error, Result, ServerError};
 use crate::postgres::lsn::{Lsn, Timeline};
+use crate::postgres::maintenance;
 
 /// 2000-01-01 in seconds since 1970; the server counts microseconds from there.
 const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
@@ -97,11 +98,7 @@ impl Replication {
     }
 
     async fn read_slot_by_sql(&mut self, name: &str) -> Result<Option<Slot>> {
-        let info = match self.conn.info().dbname {
-            Some(_) => self.conn.info().clone(),
-            None => self.conn.info().with_dbname("postgres"),
-        };
-        let mut conn = Connection::connect(&info, Mode::Sql).await?;
+        let mut conn = maintenance::connect(self.conn.info(), &[], &[]).await?;
         let slot = read_slot_sql(&mut conn, name).await;
         conn.close().await;
         slot

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use engine::postgres::binaries::Binaries;
-use engine::postgres::extract::{Look, SwapOutlook, TableName, has_database, look_before, swap_outlook, unlogged_in};
+use engine::postgres::extract::{
+    Look, SwapOutlook, TableName, check_rights, has_database, look_before, swap_outlook, unlogged_in,
+};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::{Connection, Mode};
 use ops::Found;
@@ -16,7 +18,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::restore::moment::Restorer;
 use crate::operation::restore::preflight::{Seen, look_at_consent, look_at_kept, look_at_outside, look_at_proof};
-use crate::operation::restore::{begins, migrations, promise, source_of};
+use crate::operation::restore::{begins, in_doubt, migrations, promise, source_of};
 use crate::operation::{At, Part, extract, input};
 use crate::source::Source;
 use crate::views;
@@ -75,6 +77,10 @@ async fn look_at_live(seen: &mut Seen, source: &Source, object: &Object, resolve
     if !has_database(live, database).await? {
         return look_at_gone(seen, source, object, resolved, &tables).await;
     }
+    if let Err(error) = check_rights(live, database, &object.ask.tables).await {
+        seen.error("rights", &error.into());
+    }
+    in_doubt::look_at_database(seen, live, database, object.ask.tables.is_empty()).await?;
     look_at_room(seen, source, database).await?;
     if tables.is_empty() {
         if let Err(error) = look_before(live, Look::Database(&object.staged)).await {

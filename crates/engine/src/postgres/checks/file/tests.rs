@@ -16,9 +16,10 @@ fn both_kinds_are_read() {
          [[check]]\nname = 'smoke'\ncommand = ['/bin/smoke', '--quick']\n",
     );
     let sql = Question::Sql { text: "SELECT true".into(), expect: Some("42".into()) };
-    let paid = Check { name: "paid".into(), database: "app".into(), timeout: Duration::from_secs(30), question: sql };
+    let paid =
+        Check { name: "paid".into(), database: Some("app".into()), timeout: Duration::from_secs(30), question: sql };
     let command = Question::Command(vec!["/bin/smoke".into(), "--quick".into()]);
-    let smoke = Check { name: "smoke".into(), database: "postgres".into(), timeout: TIMEOUT, question: command };
+    let smoke = Check { name: "smoke".into(), database: None, timeout: TIMEOUT, question: command };
     assert_eq!(file.unwrap().checks, [paid, smoke]);
     assert!(ChecksFile::parse("# none yet\n").unwrap().checks.is_empty());
 }

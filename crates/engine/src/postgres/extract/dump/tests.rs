@@ -3,8 +3,8 @@
 use super::*;
 use crate::postgres::wire::Defaults;
 
-fn environment_of(text: &str, in_english: bool) -> Vec<(String, String)> {
-    libpq_environment(&Conninfo::parse(text, &Defaults::default()).unwrap(), in_english).unwrap()
+fn environment_of(text: &str, settings: &[String]) -> Vec<(String, String)> {
+    libpq_environment(&Conninfo::parse(text, &Defaults::default()).unwrap(), settings.to_vec()).unwrap()
 }
 
 #[test]
@@ -19,10 +19,13 @@ fn a_connection_becomes_an_environment() {
         ("PGSSLMODE", "require"),
         ("PGCONNECT_TIMEOUT", "7"),
         ("PGAPPNAME", "rekindle"),
-        ("PGOPTIONS", "-cx=1 -c lc_messages=C"),
+        ("PGOPTIONS", "-cx=1 -c statement_timeout=0"),
     ];
-    assert_eq!(environment_of(text, true), expected.map(|(name, value)| (name.into(), value.into())));
-    let names = environment_of("host=/run user=ann", false).into_iter().map(|(name, _)| name);
+    assert_eq!(
+        environment_of(text, &["-c statement_timeout=0".to_owned()]),
+        expected.map(|(name, value)| (name.into(), value.into()))
+    );
+    let names = environment_of("host=/run user=ann", &[]).into_iter().map(|(name, _)| name);
     assert_eq!(names.collect::<Vec<_>>(), ["PGHOST", "PGPORT", "PGUSER", "PGSSLMODE", "PGAPPNAME"]);
 }
 
