@@ -49,3 +49,9 @@ fn success_hands_over_the_result_and_cancelling_does_not() {
     assert_eq!((cancelled.body.message.as_str(), cancelled.exit_code()), ("the backup was cancelled", 4));
     assert_eq!(result(over(OperationStatus::Failed, None)).unwrap_err().exit_code(), 70);
 }
+
+#[test]
+fn only_what_is_tried_again_says_so() {
+    assert_eq!(told("no answer", true), "no answer; it is tried again");
+    assert_eq!(told("index x is missing", false), "index x is missing");
+}

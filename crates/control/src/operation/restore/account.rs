@@ -108,14 +108,15 @@ async fn account(at: &At) -> Result<RunbookReport> {
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
             .into_iter()
-            .filter(|note| !note.contains("listen_addresses"))
+            // Of a copy alone: here they are as they were.
+            .filter(|note| !note.contains("listen_addresses") && !note.contains("outside the data directory"))
             .chain(kept::not_covered(&swap.outside))
             .collect(),
         follow_ups: Vec::new(),
         comms: api::CommsView::default(),
         markdown: String::new(),
     };
-    report.follow_ups = follow_ups::follow_ups(&report, run.output("last-log"));
+    report.follow_ups = follow_ups::follow_ups(&report, run.output("last-log"), swap.lived_on);
     let not_seen = texts(&run.output("consumers")["not_seen"]);
     report.follow_ups.extend(not_seen.iter().map(|who| format!("{who} was not seen at the new place yet")));
     report.comms = comms::comms(&report);

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::{InstanceKind, RestoreReport};
 use async_trait::async_trait;
 use engine::postgres::opened::end_copy;
-use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, restore};
+use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, note, restore};
 use engine::postgres::successor::Stand;
 use engine::postgres::target::Resolved;
 use ops::Found;
@@ -16,7 +16,7 @@ use super::into::REPORT;
 use super::moment::{Backups, Restorer, request};
 use super::swap::Swap;
 use super::{migrations, source_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
@@ -41,7 +41,7 @@ impl Part for Beside {
             };
             match made {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                made => return made,
+                made => return made.map(|report| backups.told(report)),
             }
         }
     }
@@ -64,6 +64,7 @@ impl Part for Beside {
             return Ok(());
         }
         serves::discard(&at.daemon, &swap.instance()).await?;
+        swap.places.unlink()?;
         if is_complete(staged).is_none() {
             return Ok(());
         }
@@ -88,13 +89,15 @@ async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, 
         end_copy(staged).await?;
         ask.delta = true;
     }
-    let request = RestoreRequest { purpose: Purpose::Successor, ..request(&ask, restorer)? };
+    let tablespaces = swap.places.tablespaces()?;
+    let request = RestoreRequest { purpose: Purpose::Successor, tablespaces, ..request(&ask, restorer)? };
     let steps = |step: &str| at.watch.step(step);
     let restored = restore(&restorer.vault, source, resolved, &request, &at.watch.progress, &steps).await?;
     at.watch.step("stop");
     if let Some(opened) = &restored.opened {
         opened.instance.stop().await?;
     }
+    swap.places.resemble()?;
     at.effect("the new cluster is made, and stopped")?;
     keep(at, swap, report::of_restore(&restored, at.daemon.host.env.now()))
 }
@@ -111,6 +114,7 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
     if let Some(mut held) = serves::hold(daemon, &name).await? {
         held.stop_server(daemon).await?;
     }
+    swap.places.resemble()?;
     at.effect("the new cluster is opened, and stopped")?;
     keep(at, swap, report)
 }
@@ -123,7 +127,7 @@ fn keep(at: &At, swap: &Swap, mut report: RestoreReport) -> Result<Value> {
         at.work.warn(format!("before it is migrated, {difference}"));
     }
     report.migrations = migrations::views(&report.migrations, &expected);
-    let (report, path) = (views::to_json(&report)?, swap.places.staged.join(REPORT));
-    std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
+    let report = views::to_json(&report)?;
+    note(&swap.places.staged, REPORT, report.to_string().as_bytes())?;
     Ok(report)
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::quiesce::{server_was, start_server, stop_server};
 use super::swap::Swap;
-use super::{moved, source_of};
+use super::{moved, settings, source_of};
 use crate::catalog::RetiredRow;
 use crate::error::Result;
 use crate::instances::serves::{Held, Serves, hold, lying_at};
@@ -33,7 +33,7 @@ impl Part for CutOver {
             for held in [&incoming, &outgoing].into_iter().flatten() {
                 held.mount(daemon).await?;
             }
-            places.prepare()?;
+            places.prepare(&settings::told(at)?)?;
             at.effect("the new cluster has the settings of the old one")?;
         }
         at.watch.step("swap");

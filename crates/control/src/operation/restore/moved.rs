@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::cut_over::{mounts, row, serves};
 use super::quiesce::{start_server, stop_server};
-use super::source_of;
 use super::swap::Swap;
+use super::{settings, source_of};
 use crate::catalog::SourceRow;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -64,7 +64,7 @@ pub(super) async fn act(at: &At, swap: &Swap, moved: &Moved) -> Result<Value> {
     // One that comes back has its own.
     if places.stand() == Stand::Before && swap.back_from.is_none() {
         at.watch.step("settings");
-        places.prepare()?;
+        places.prepare(&settings::told(at)?)?;
         let port = source::address(&moved.to, &daemon.host)?.1;
         places.listen_at(port, moved.to.host.as_deref())?;
         at.effect("the new cluster has the settings of the old one, and a place of its own")?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine::postgres::successor::{Stand, is_served};
+use engine::postgres::successor::{Stand, is_served, same_place};
 use engine::postgres::wire::{Connection, Mode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -189,7 +189,7 @@ pub(super) async fn start_server(at: &At, swap: &Swap, directory: &Path) -> Resu
     };
     let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
     sql.close().await;
-    match Path::new(&serves) == directory {
+    match same_place(Path::new(&serves), directory) {
         true => at.effect(format!("{} runs, and answers", service.name)),
         false => {
             let what = format!("what answers serves {serves}, and not {}", directory.display());
