@@ -14,22 +14,48 @@ impl House {
         self.run(&["ops", "--kind", kind, "--last", "1"]).1[0].clone()
     }
 
-    fn restart_with(&mut self, fault: &str) {
-        self.kill_daemon();
-        self.variable("REKINDLE_TEST_FAULT", fault);
-        self.start_daemon();
+    /// What the daemon is to meet from now on, one a line; without one, nothing.
+    pub(crate) fn fault(&self, faults: &str) {
+        let _ = std::fs::remove_file(self.path("data/test-fault.struck"));
+        match faults {
+            "" => drop(std::fs::remove_file(self.path("data/test-fault"))),
+            _ => std::fs::write(self.path("data/test-fault"), faults).unwrap(),
+        }
+    }
+
+    /// Whether it met it.
+    pub(crate) fn has_struck(&self) -> bool {
+        self.path("data/test-fault.struck").exists()
+    }
+
+    /// The parts of effects that are come to meanwhile, each with its step: `restore/quiesce 1`.
+    pub(crate) fn parts_of(&self, act: impl FnOnce()) -> Vec<(String, String)> {
+        let notes = self.path("data/test-effects");
+        std::fs::write(&notes, "").unwrap();
+        act();
+        let noted = std::fs::read_to_string(&notes).unwrap();
+        std::fs::remove_file(notes).unwrap();
+        let mut parts: Vec<(String, String)> = Vec::new();
+        for (step, part) in noted.lines().filter_map(|line| line.split_once(' ')) {
+            let one = (step.to_owned(), part.to_owned());
+            if !parts.contains(&one) {
+                parts.push(one);
+            }
+        }
+        parts
     }
 
     /// The daemon dies in a step of an operation (`restore/quiesce`, `dies-before`); the next one brings it to its end.
     pub(crate) fn killed_and_over(&mut self, step: &str, fault: &str, words: &[&str]) {
         let kind = kind_of(step);
         let before = self.newest(kind)["id"].clone();
-        self.restart_with(&format!("{step}/{fault}"));
+        self.fault(&format!("{step}/{fault}"));
         let mut asked = self.spawn(words);
         let dies = wait_until(PATIENCE, || self.daemon_is_gone());
         assert!(dies, "{step} {fault}: {}{}", self.asked_again(kind, &mut asked, words), self.log());
         let _ = asked.wait();
-        self.restart_with("");
+        self.kill_daemon();
+        self.start_daemon();
         let over = || {
             let one = self.newest(kind);
             one["id"] != before && one["status"] == "succeeded"
@@ -38,8 +64,8 @@ impl House {
     }
 
     /// Somebody cancels it while it is at a step, and it goes back.
-    pub(crate) fn hangs_and_cancelled(&mut self, step: &str, words: &[&str]) {
-        self.restart_with(&format!("{step}/hangs"));
+    pub(crate) fn hangs_and_cancelled(&self, step: &str, words: &[&str]) {
+        self.fault(&format!("{step}/hangs"));
         self.cancelled_at(step, words);
     }
 
@@ -66,7 +92,7 @@ impl House {
     pub(crate) fn breaks_and_goes_back(&mut self, step: &str, words: &[&str]) {
         let kind = kind_of(step);
         let before = self.newest(kind)["id"].clone();
-        self.restart_with(&format!("{step}/breaks"));
+        self.fault(&format!("{step}/breaks"));
         let (code, said) = self.run(words);
         let one = self.newest(kind);
         assert!(code != 0 && one["id"] != before, "{step}: exit {code}, {said:#}\n{one:#}\n{}", self.log());
@@ -76,7 +102,7 @@ impl House {
         }
         let is_back = || ["failed", "cancelled"].contains(&self.newest(kind)["status"].as_str().unwrap_or_default());
         assert!(wait_until(PATIENCE, is_back), "{step}: {:#}\n{}", self.newest(kind), self.log());
-        self.restart_with("");
+        self.fault("");
     }
 
     /// What it was told that asked, as far as that can be known afterwards.

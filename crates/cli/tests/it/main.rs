@@ -20,6 +20,7 @@ mod objects;
 mod opened;
 mod openings;
 mod operations;
+mod partial;
 mod people;
 mod receivers;
 mod recover;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use testkit::postgres::wait_until;
 
 use crate::house::PATIENCE;
-use crate::shop::{Shop, newest};
+use crate::shop::{Harm, Shop, newest};
 use crate::swaps::is_mount;
 
 const STEPS: [&str; 16] = [
@@ -42,9 +42,13 @@ impl Move {
         let port = testkit::free_port();
         shop.write_server("new-server", &into, "");
         let settings = shop.house.path("app.env").display().to_string();
+        let other = shop.house.path("other.env").display().to_string();
+        std::fs::copy(&settings, &other).unwrap();
         shop.apply(&format!(
             "[[service]]\nname = \"new-server\"\nserver_of = \"shop\"\ndirectory = {into:?}\n{}\
              [[endpoint]]\nname = \"settings\"\nof = \"shop\"\nvalue = \"{{port}}\"\ndriver = \"file\"\npath = {settings:?}\n\
+             format = \"env\"\nkey = \"DB_PORT\"\n\
+             [[endpoint]]\nname = \"other\"\nof = \"shop\"\nvalue = \"{{port}}\"\ndriver = \"file\"\npath = {other:?}\n\
              format = \"env\"\nkey = \"DB_PORT\"\n",
             shop.command("new-server"),
         ));
@@ -56,8 +60,12 @@ impl Move {
         vec!["restore", "shop", "--time", time, "--beside", "--into", into, "--port", port]
     }
 
+    /// Of two endpoints, which say the same.
     fn settings(&self) -> String {
-        std::fs::read_to_string(self.shop.house.path("app.env")).unwrap()
+        let read = |name: &str| std::fs::read_to_string(self.shop.house.path(name)).unwrap();
+        let (one, other) = (read("app.env"), read("other.env"));
+        assert_eq!(one, other);
+        one
     }
 
     /// The last operation, undone by its own means.
@@ -190,4 +198,41 @@ fn what_is_in_the_way_of_another_place_is_said_before() {
     let (_, refused) = shop.house.run(&[&beside[..], &["--into", &elsewhere, "--port", &port]].concat());
     assert!(refused["message"].as_str().unwrap().contains("directory = "), "{refused:#}");
     assert!(wait_until(PATIENCE, || moved.into.join("mine").exists()));
+}
+
+/// Behind each part of the effects by which it is another place, and behind each part of what takes them back.
+#[test]
+fn whatever_part_of_a_move_was_done_when_it_failed_the_old_place_serves() {
+    let moved = Move::new();
+    let (shop, port, before) = (&moved.shop, moved.port.to_string(), moved.settings());
+    let (house, old) = (&shop.house, shop.house.server.data_dir().display().to_string());
+    let fails = |time: &str| shop.fails(&[moved.words(time, &port), vec!["--yes"]].concat());
+    let is_back = |harm: &Harm, what: &str| {
+        assert_eq!((moved.settings(), shop.sql("SHOW data_directory")), (before.clone(), old.clone()), "{what}");
+        shop.is_with(harm, what);
+        shop.retire_all();
+        assert!(!moved.into.exists(), "{what}");
+    };
+    let harm = shop.harm();
+    house.fault("restore/health/breaks");
+    let noted = house.parts_of(|| drop(fails(&harm.time)));
+    is_back(&harm, "health");
+    let points = |part: &str| noted.iter().any(|(step, noted)| step == "restore/point" && noted == part);
+    assert!(points("2") && points("undo-2"), "{noted:?}");
+    for (step, part) in noted.iter().filter(|(step, _)| ["restore/cut-over", "restore/point"].contains(&&**step)) {
+        let (harm, undo) = (shop.harm(), part.strip_prefix("undo-"));
+        let fault = match undo {
+            None => format!("{step}/breaks-at-{part}"),
+            Some(n) => format!("{step}/undo-breaks-at-{n}\nrestore/health/breaks"),
+        };
+        house.fault(&fault);
+        let one = fails(&harm.time);
+        assert!(house.has_struck(), "{fault}: it never came to it: {one:#}");
+        match undo {
+            Some(_) => shop.leads_back(&one, || house.fault("")),
+            None => assert_eq!(one["status"], "failed", "{fault}: {one:#}"),
+        }
+        house.fault("");
+        is_back(&harm, &fault);
+    }
 }

@@ -260,7 +260,7 @@ impl Shop {
         self.house.killed_and_over(&format!("restore/{step}"), fault, words);
     }
 
-    pub(crate) fn hangs_and_cancelled(&mut self, step: &str, words: &[&str]) {
+    pub(crate) fn hangs_and_cancelled(&self, step: &str, words: &[&str]) {
         self.house.hangs_and_cancelled(&format!("restore/{step}"), words);
     }
 }
@@ -271,7 +271,7 @@ pub(crate) fn newest(house: &House) -> Value {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        for name in ["app", "server", "new-server"] {
+        for name in ["app", "worker", "server", "new-server"] {
             let script = self.house.path(name);
             if script.exists() {
                 let _ = Command::new(script).arg("stop").status();

@@ -1,5 +1,5 @@
 //! Faults that the laws of operations are tested with; in builds for tests only. What is to happen stands in `REKINDLE_TEST_FAULT`, or in the
-//! file `test-fault` of the data folder, which can be changed while the daemon runs: `backup/store/fails-after`.
+//! file `test-fault` of the data folder, which can be changed while the daemon runs: `backup/store/fails-after`, one a line.
 //!
 //! ```text
 //!   fails-before, fails-after, dies-before, dies-after, twice, hangs     the first try of the step, once
@@ -8,8 +8,10 @@
 //!   breaks-at-N                 behind the Nth part, at every try; trying again does not help
 //!   undo-…-at-N                 the same of its undo
 //! ```
-//! Of one in the file, `test-fault.struck` says that it came to it.
+//! Of those in the file, `test-fault.struck` says that it came to one. In `test-effects`, where it is there, each part of an effect is noted
+//! that was come to: `restore/quiesce 1`, `restore/quiesce undo-1`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,9 +46,22 @@ fn wanted(at: &At) -> Option<(String, Option<PathBuf>)> {
         Some(text) => (text.to_owned(), None),
         None => (std::fs::read_to_string(&file).ok()?, Some(file)),
     };
+    let of_step = format!("{}/", name(at));
+    Some((text.lines().find_map(|line| line.trim().strip_prefix(&of_step))?.to_owned(), file))
+}
+
+/// Of the step that is at work.
+fn name(at: &At) -> String {
     let run = &at.work.run;
-    let step = &run.plan().steps[at.work.step].name;
-    Some((text.trim().strip_prefix(&format!("{}/{step}/", run.head.kind))?.to_owned(), file))
+    format!("{}/{}", run.head.kind, run.plan().steps[at.work.step].name)
+}
+
+fn note(at: &At, n: u32, is_undo: bool) {
+    let notes = std::fs::File::options().append(true).open(at.daemon.config.data_folder.join("test-effects"));
+    if let Ok(mut notes) = notes {
+        let undo = if is_undo { "undo-" } else { "" };
+        let _ = writeln!(notes, "{} {undo}{n}", name(at));
+    }
 }
 
 /// Whether it is the first time; nothing of one in a file is left then but the note that it struck.
@@ -76,8 +91,9 @@ pub(super) fn of(at: &At) -> Option<Fault> {
 /// What is to happen behind the part of the effect that was just done.
 pub(super) fn at_effect(at: &At) -> Result<()> {
     let n = at.watch.effects.fetch_add(1, Ordering::Relaxed) + 1;
-    let Some((how, file)) = wanted(at) else { return Ok(()) };
     let is_undo = at.work.run.state.steps[at.work.step].phase == Phase::Undoing;
+    note(at, n, is_undo);
+    let Some((how, file)) = wanted(at) else { return Ok(()) };
     let how = match is_undo {
         true => how.strip_prefix("undo-"),
         false => Some(how.as_str()),
