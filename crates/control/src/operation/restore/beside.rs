@@ -16,7 +16,7 @@ use super::into::REPORT;
 use super::moment::{Backups, Restorer, request};
 use super::swap::Swap;
 use super::{migrations, source_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
