@@ -261,6 +261,7 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         waived: false,
         started,
         ended: None,
+        way_back: None,
         error: None,
         result: None,
     };

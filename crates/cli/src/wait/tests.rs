@@ -27,6 +27,7 @@ fn over(status: OperationStatus, error: Option<ErrorBody>) -> Operation {
         waived: false,
         started,
         ended: None,
+        way_back: None,
         error,
         result,
     }

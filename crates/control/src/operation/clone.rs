@@ -68,6 +68,7 @@ impl Part for Open {
         let (daemon, wanted) = (&at.daemon, at.input::<Wanted>()?);
         let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, None).await?;
         Box::pin(instances::open(daemon, &wanted, &resolved, &at.watch)).await?;
+        at.effect(format!("{} is open", wanted.name))?;
         views::to_json(&instances::one(daemon, &wanted.name).await?)
     }
 
@@ -75,7 +76,7 @@ impl Part for Open {
         let wanted: Wanted = at.input()?;
         Ok(match instances::is_open(&at.daemon, &wanted.name).await? {
             true => Found::Done(views::to_json(&instances::one(&at.daemon, &wanted.name).await?)?),
-            false => Found::NotDone,
+            false => Found::Unknown,
         })
     }
 }

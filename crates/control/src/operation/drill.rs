@@ -84,7 +84,7 @@ impl Part for Prove {
                 prove(&at.daemon, &wanted.source, &report).await?;
                 Ok(Found::Done(views::to_json(&report)?))
             }
-            Err(Error::Unknown { .. }) => Ok(Found::NotDone),
+            Err(Error::Unknown { .. }) => Ok(Found::Unknown),
             Err(error) => Err(error),
         }
     }

@@ -31,14 +31,16 @@ impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
         let report = account(at).await?;
         restored::note(at, &report.backup, &report.asked).await?;
+        at.effect("the restore is noted at its backup")?;
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report).await?;
+        at.effect("the report is sealed in the vault")?;
         views::to_json(&report)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
         match at.daemon.vault.get_json::<RunbookReport>(Kind::Report, &name(at)?).await {
             Ok(report) => Ok(Found::Done(views::to_json(&report)?)),
-            Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
+            Err(vault::Error::NotFound(_)) => Ok(Found::Unknown),
             Err(error) => Err(error.into()),
         }
     }

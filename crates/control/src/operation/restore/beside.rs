@@ -29,6 +29,9 @@ impl Part for Beside {
     async fn act(&self, at: &At) -> Result<Value> {
         let (swap, restorer) = (at.input::<Swap>()?, Restorer::of(&at.daemon));
         let source = source_of(at).parse()?;
+        if !at.is_again() && swap.places.is_elsewhere() {
+            must_be_empty(&swap.places.staged)?;
+        }
         let mut backups = Backups::of(at, &source, &swap.ask);
         loop {
             let resolved = backups.next().await?;
@@ -49,7 +52,7 @@ impl Part for Beside {
         let report = std::fs::read(staged.join(REPORT)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Ok(match report {
             Some(report) if is_complete(staged) == Some(true) => Found::Done(report),
-            _ => Found::NotDone,
+            _ => Found::Unknown,
         })
     }
 
@@ -70,6 +73,14 @@ impl Part for Beside {
     }
 }
 
+/// What somebody has put there since it was looked at is not ours: neither to write over, nor to remove when this goes back.
+fn must_be_empty(place: &Path) -> Result<()> {
+    match std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some()) {
+        false => Ok(()),
+        true => Err(Error::InTheWay(vec![format!("{} is not empty any more", place.display())])),
+    }
+}
+
 async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, resolved: &Resolved) -> Result<Value> {
     let (mut ask, staged) = (swap.ask.clone(), swap.places.staged.as_path());
     // What a try has left half made is used by the next.
@@ -84,6 +95,7 @@ async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, 
     if let Some(opened) = &restored.opened {
         opened.instance.stop().await?;
     }
+    at.effect("the new cluster is made, and stopped")?;
     keep(at, swap, report::of_restore(&restored, at.daemon.host.env.now()))
 }
 
@@ -99,6 +111,7 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
     if let Some(mut held) = serves::hold(daemon, &name).await? {
         held.stop_server(daemon).await?;
     }
+    at.effect("the new cluster is opened, and stopped")?;
     keep(at, swap, report)
 }
 

@@ -11,6 +11,7 @@ use engine::postgres::lsn::Lsn;
 use engine::postgres::restore::can_mount;
 use engine::postgres::successor::read_control;
 use engine::postgres::target::Resolved;
+use ops::Found;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vault::backup::catalog::{self, BackupInfo};
@@ -102,6 +103,11 @@ impl Part for Preflight {
         now.plan.findings = seen.findings;
         promise::keep(swap.promised(), now.promised(), input(&now)?, steps(&now, source_of(at)))?;
         views::to_json(&seen.was)
+    }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 }
 

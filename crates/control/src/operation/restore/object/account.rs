@@ -36,7 +36,7 @@ impl Part for Account {
             Ok(runbook) => {
                 Ok(Found::Done(views::to_json(&ExtractReport { runbook: Some(runbook), ..account(at).await? })?))
             }
-            Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
+            Err(vault::Error::NotFound(_)) => Ok(Found::Unknown),
             Err(error) => Err(error.into()),
         }
     }

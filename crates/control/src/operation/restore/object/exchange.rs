@@ -4,8 +4,8 @@ use api::{ExtractAsk, ExtractReport};
 use async_trait::async_trait;
 use engine::postgres::extract::{
     Made, Subscription, TableSwap, database_oid, enable_subscriptions, enabled_subscriptions, has_database, has_schema,
-    keeper, placed, remove_database, remove_empty_schema, remove_schema, rename_database, swap_database, swap_tables,
-    take_tables_back,
+    keeper, placed, remove_database, remove_empty_schema, remove_schema, rename_database, reopen_database,
+    swap_database, swap_tables, take_tables_back,
 };
 use engine::postgres::quote::name_with;
 use engine::postgres::target::Resolved;
@@ -130,10 +130,10 @@ impl Part for Exchange {
             true => exchange_database(at, &object, &live).await?,
             false => exchange_tables(at, &object, &live).await?,
         };
-        match exchanged.kept_as.as_str() {
-            "" => at.work.say("there was nothing to swap with: it is put in its place".to_owned()),
-            kept_as => at.work.say(format!("what was live is kept as {kept_as}")),
-        }
+        at.effect(match exchanged.kept_as.as_str() {
+            "" => "there was nothing to swap with: it is put in its place".to_owned(),
+            kept_as => format!("what was live is kept as {kept_as}"),
+        })?;
         views::to_json(&exchanged)
     }
 
@@ -144,13 +144,15 @@ impl Part for Exchange {
                 let disabled = staged_by(at).subscriptions;
                 Found::Done(views::to_json(&Exchanged { kept_as, disabled, ..Exchanged::default() })?)
             }
-            None => Found::NotDone,
+            None => Found::Unknown,
         })
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
         let (object, live) = (at.input::<Object>()?, live(at)?);
-        let Some(kept_as) = is_exchanged(at, &object, &live).await? else { return Ok(()) };
+        let Some(kept_as) = is_exchanged(at, &object, &live).await? else {
+            return reopen(at, &object, &live).await;
+        };
         let aside = match object.ask.tables.is_empty() {
             true => database_back(at, &object, &live, &kept_as).await?,
             false => tables_back(at, &object, &live).await?,
@@ -158,6 +160,17 @@ impl Part for Exchange {
         at.work.warn(format!("what was restored is kept as {aside}, with all that was written in it"));
         Ok(())
     }
+}
+
+/// A daemon that died between closing the live database and renaming it has left it closed, and its subscriptions disabled. Both were
+/// otherwise when this began.
+async fn reopen(at: &At, object: &Object, live: &Conninfo) -> Result<()> {
+    let database = object.ask.database.as_str();
+    if object.ask.tables.is_empty() && has_database(live, database).await? {
+        reopen_database(live, database).await?;
+        enable_subscriptions(live, database, &staged_by(at).subscriptions).await?;
+    }
+    Ok(())
 }
 
 /// Gives under which name the restored one is kept.

@@ -7,6 +7,7 @@ use engine::postgres::binaries::Binaries;
 use engine::postgres::extract::{Look, SwapOutlook, TableName, has_database, look_before, swap_outlook, unlogged_in};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::{Connection, Mode};
+use ops::Found;
 use serde_json::Value;
 
 use super::exchange::take_away;
@@ -40,6 +41,11 @@ impl Part for Preflight {
         now.plan.findings = seen.findings;
         promise::keep(object.promised(), now.promised(), input(&now)?, steps(&now, source_of(at)))?;
         views::to_json(&seen.was)
+    }
+
+    /// It changes nothing. What its undo takes away is of the steps behind it.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
