@@ -277,7 +277,7 @@ async fn finish(at: &Extraction<'_>, prepared: &mut Prepared, attention: &mut Ve
     let Prepared { live, source, into, left_out, .. } = prepared;
     let mut sql = session::open(at.live, into).await?;
     left_out.extend(database::take_slots(&mut sql).await?);
-    if let Err(error) = sql.query("ANALYZE").await {
+    if let Err(error) = again::analyze(at, &mut sql, &source.name, "ANALYZE").await {
         attention.push(format!("ANALYZE: {error}"));
     }
     sql.close().await;

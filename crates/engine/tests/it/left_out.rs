@@ -19,6 +19,8 @@ async fn what_a_backup_does_not_hold_is_told_and_not_counted() {
         server.sql("app", EMPTIED);
     }
     pair.live.sql("app", "insert into cache (v) select generate_series(1, 77)");
+    let live = unlogged_in(&pair.conninfo, "app").await.unwrap();
+    assert_eq!(live, ["unlogged table public.cache (about 77 rows)", "unlogged sequence public.cache_id_seq"]);
     let extracted = pair.database("app", "x").await.unwrap();
     assert_eq!((rows_of(&extracted, "public.kept"), rows_of(&extracted, "public.cache")), (Some(3), None));
     assert_eq!(
@@ -34,8 +36,6 @@ async fn what_a_backup_does_not_hold_is_told_and_not_counted() {
     assert_eq!(extracted.left_out[0], "1 unlogged table is empty (public.cache)");
     assert_eq!(rows_of(&extracted, "back.cache"), None);
 
-    let live = unlogged_in(&pair.conninfo, "app").await.unwrap();
-    assert_eq!(live, ["unlogged table public.cache (about 77 rows)", "unlogged sequence public.cache_id_seq"]);
     let outlook = swap_outlook(&pair.conninfo, "app", &names(&["public.cache"])).await.unwrap();
     assert_eq!(outlook.blockers[0].0, "public.cache is unlogged: a backup holds no rows of it");
     // The live one may be an ordinary table by now.

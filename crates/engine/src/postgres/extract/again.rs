@@ -106,7 +106,7 @@ fn with_path(plain: &Path, script: &Path, path: &str) -> Result<Option<Vec<Strin
         let is_path = !replaced && text.trim_end() == EMPTY_PATH;
         if is_path {
             replaced = true;
-            let set = format!("SELECT pg_catalog.set_config('search_path',{}, false);\n", quote::literal(path));
+            let set = format!("SELECT pg_catalog.set_config('search_path', {}, false);\n", quote::literal(path));
             to.write_all(set.as_bytes()).map_err(wrong)?;
         } else {
             to.write_all(&line).map_err(wrong)?;
@@ -120,6 +120,21 @@ fn with_path(plain: &Path, script: &Path, path: &str) -> Result<Option<Vec<Strin
     }
     to.flush().map_err(wrong)?;
     Ok(replaced.then_some(statements))
+}
+
+/// Takes statistics. For an index over an expression its function is called, which may need a search path as well.
+pub(super) async fn analyze(at: &Extraction<'_>, sql: &mut Connection, database: &str, text: &str) -> Result<()> {
+    let Err(error) = sql.query(text).await else { return Ok(()) };
+    let mut there = session::open(&at.instance.conninfo(database)?, database).await?;
+    let paths = search_paths(&mut there).await?;
+    there.close().await;
+    let mut is_done = false;
+    for path in paths {
+        let set = format!("SELECT pg_catalog.set_config('search_path', {}, false)", quote::literal(&path));
+        is_done = is_done || sql.query(&set).await.is_ok() && sql.query(text).await.is_ok();
+    }
+    sql.query("SET search_path = ''").await?;
+    if is_done { Ok(()) } else { Err(error) }
 }
 
 /// The paths that people work with in the database: its own, those of the roles that own something in it, and the server's. `$user` is

@@ -87,11 +87,11 @@ impl Outcome {
 
     /// What psql said of an entry: `psql:FILE:LINE: ERROR:  …`.
     pub(super) fn failed_again(&mut self, said: &str, entry: &Entry) {
-        let said = said.split_once("ERROR:").map_or(said, |(_, said)| said).trim();
-        let told = shortened(&format!("{} [{}]", said.lines().next().unwrap_or_default(), entry.what()));
-        let data = BRINGS_DATA.iter().any(|of| fits(of, &entry.line));
-        let of_a_table = entry.what().starts_with("TABLE ") || entry.what().starts_with("SEQUENCE ");
-        if data || of_a_table { self.lost.push(told) } else { self.attention.push(told) }
+        let said = said.split_once("ERROR:").map_or(said, |(_, said)| said).trim().lines().next().unwrap_or_default();
+        let copy = entry.table_of_data().map(|_| format!("COPY failed for table \"{}\": ", entry.name()));
+        let told = shortened(&format!("{}{said} [{}]", copy.unwrap_or_default(), entry.what()));
+        let holds_data = ["TABLE ", "SEQUENCE "].iter().any(|kind| entry.what().starts_with(kind));
+        if holds_data { self.lost.push(told) } else { self.attention.push(told) }
     }
 }
 

@@ -144,9 +144,10 @@ pub async fn swap_database(live: &Conninfo, database: &str, restored: &str, keep
     let old = known(&mut sql, database).await?;
     let new = known(&mut sql, restored).await?;
     refuse(&mut sql, &old, &new, keep_as).await?;
-    let disabled = match old.allows_connections {
+    // The catalog of subscriptions is that of all databases. Into a closed database nobody gets to disable them.
+    let receives = format!("SELECT 1 FROM pg_subscription WHERE subenabled AND subdbid = {} LIMIT 1", old.oid);
+    let disabled = match old.allows_connections && sql.value(&receives).await?.is_some() {
         true => disable_subscriptions(live, database).await.map_err(|error| not_swapped(&old, error))?,
-        // Nobody gets in to disable them, and nothing of it is received either.
         false => Vec::new(),
     };
     let done = close_and_rename(&mut sql, &old, &new, keep_as).await;

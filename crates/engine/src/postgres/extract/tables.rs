@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::again::Again;
+use super::again::{self, Again};
 use super::count::Scope;
 use super::dump::{Entry, Workshop};
 use super::outcome::Outcome;
@@ -360,7 +360,8 @@ async fn copy(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     };
     watch.step("verify");
     let tables: Vec<String> = prepared.tables_there().collect();
-    if let Err(error) = prepared.live.query(&format!("ANALYZE {}", tables.join(", "))).await {
+    let text = format!("ANALYZE {}", tables.join(", "));
+    if let Err(error) = again::analyze(at, &mut prepared.live, &prepared.database, &text).await {
         outcome.attention.push(format!("ANALYZE: {error}"));
     }
     let tables = match verify(at, &prepared.database, &prepared.database, scope, &mut outcome).await {

@@ -151,7 +151,7 @@ impl Part for Exchange {
     async fn undo(&self, at: &At) -> Result<()> {
         let (object, live) = (at.input::<Object>()?, live(at)?);
         let Some(kept_as) = is_exchanged(at, &object, &live).await? else {
-            return reopen(&object, &live).await;
+            return reopen(at, &object, &live).await;
         };
         let aside = match object.ask.tables.is_empty() {
             true => database_back(at, &object, &live, &kept_as).await?,
@@ -162,11 +162,13 @@ impl Part for Exchange {
     }
 }
 
-/// A daemon that died between closing the live database and renaming it has left it closed. It was open when this began.
-async fn reopen(object: &Object, live: &Conninfo) -> Result<()> {
+/// A daemon that died between closing the live database and renaming it has left it closed, and its subscriptions disabled. Both were
+/// otherwise when this began.
+async fn reopen(at: &At, object: &Object, live: &Conninfo) -> Result<()> {
     let database = object.ask.database.as_str();
     if object.ask.tables.is_empty() && has_database(live, database).await? {
         reopen_database(live, database).await?;
+        enable_subscriptions(live, database, &staged_by(at).subscriptions).await?;
     }
     Ok(())
 }

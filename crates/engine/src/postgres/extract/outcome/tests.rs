@@ -85,3 +85,26 @@ fn a_warning_of_the_server_is_no_loss_and_stands_for_no_error() {
     assert_eq!(outcome.harmless, ["WARNING:  wal_level is insufficient"]);
     assert_eq!(outcome.lost, ["pg_restore counted errors and told of none"]);
 }
+
+/// Of what is tried again only the last word counts, and what was not tried stays.
+#[test]
+fn what_was_tried_again_is_told_by_its_last_word() {
+    let entry = |object, line: &str| Entry { object, line: line.into() };
+    let long = format!("CREATE INDEX a ON public.t USING btree (public.{}", "f".repeat(90));
+    let mut outcome = Outcome {
+        attention: vec![
+            format!("error: … ERROR:  no f [{}...]", &long[..124]),
+            "error: … ERROR:  no g [GRANT x]".into(),
+        ],
+        lost: vec!["error: COPY failed for table \"t\": ERROR:  no h".into()],
+        ..Outcome::default()
+    };
+    outcome.forget(&[format!("{long}(n));")], &entry((1259, 9), "7; 1259 9 INDEX public a postgres"));
+    assert_eq!((outcome.attention.len(), outcome.lost.len()), (1, 1), "{outcome:?}");
+    let data = entry((0, 8), "8; 0 8 TABLE DATA public t postgres");
+    outcome.forget(&[], &data);
+    outcome.failed_again("psql:/tmp/x:7: ERROR:  no h at all\nCONTEXT:  COPY t, line 1", &data);
+    assert_eq!(outcome.lost, ["COPY failed for table \"t\": no h at all [TABLE DATA public t postgres]"]);
+    outcome.failed_again("psql:/tmp/x:7: ERROR:  no f", &entry((1259, 9), "7; 1259 9 INDEX public a postgres"));
+    assert_eq!(outcome.attention.last().unwrap(), "no f [INDEX public a postgres]");
+}
