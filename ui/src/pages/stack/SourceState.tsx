@@ -8,6 +8,7 @@ import { Facts } from "../../parts/Facts";
 import { Loaded } from "../../parts/Loaded";
 import { SEVERITY, State } from "../../parts/State";
 import { When } from "../../parts/When";
+import { isNow } from "../../words/log";
 import { bytes, counted } from "../../words/units";
 
 export function SourceState({ source }: { source: string }) {
