@@ -76,7 +76,7 @@ pub struct Progress {
 pub enum StepStatus {
     Waiting,
     InFlight,
-    /// Nobody knows whether the last try did it; it is looked at next.
+    /// It began, and nobody knows how much of it was done, if anything: it is looked at, and then tried again or taken back.
     Unknown,
     Done,
     Undoing,
@@ -180,6 +180,9 @@ pub struct Operation {
     pub waived: bool,
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
+    /// Of one that is stuck: the one command that leads back.
+    #[serde(default)]
+    pub way_back: Option<String>,
     /// The last failure, until a step succeeds after it.
     pub error: Option<ErrorBody>,
     /// When it succeeded: a `BackupView`, a `RestoreReport`, an `ExtractReport`, a check report or an expiry plan, by kind.

@@ -132,6 +132,11 @@ pub struct BackupView {
     /// The first of them: `page 7 of base/5/16385`.
     #[serde(default)]
     pub damaged: Vec<String>,
+    /// What stood in the data directory and was not stored: how many, and the first of them with the reason.
+    #[serde(default)]
+    pub left_out_total: u64,
+    #[serde(default)]
+    pub left_out: Vec<String>,
     pub pinned: bool,
     pub proven: Option<Timestamp>,
 }

@@ -34,7 +34,7 @@ async fn watch(client: &Client, begun: Operation, block: &mut Block) -> Result<O
         block.show(&operation.step, &operation.progress);
         let trouble = operation.error.as_ref().map(|error| error.message.clone());
         if let Some(trouble) = trouble.as_ref().filter(|_| trouble != said) {
-            block.say(&format!("{trouble}; it is tried again"));
+            block.say(&told(trouble, operation.next_try.is_some()));
         }
         said = trouble;
         tokio::select! {
@@ -46,6 +46,12 @@ async fn watch(client: &Client, begun: Operation, block: &mut Block) -> Result<O
         }
     }
     Ok(operation)
+}
+
+/// Only what has a time for its next try is tried again by itself.
+fn told(trouble: &str, is_tried_again: bool) -> String {
+    let then = if is_tried_again { "; it is tried again" } else { "" };
+    format!("{trouble}{then}")
 }
 
 async fn interrupted(client: &Client, operation: &Operation, block: &Block, times: u32) -> Result<(), Failure> {

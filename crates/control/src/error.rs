@@ -220,7 +220,7 @@ impl Error {
             Error::Busy { .. } => "wait for it, or cancel it".into(),
             Error::StackFile(_) => "nothing was changed; docs/policies.md says what a file may hold".into(),
             Error::NotEntitled { .. } => "remove one, or have the policy changed: rekindle apply".into(),
-            Error::Runs(ops::store::Error::Illegal(_)) => "`rekindle ops show ID` says how it stands".into(),
+            Error::Runs(ops::store::Error::Illegal(illegal)) => what_instead(illegal),
             Error::NotRestorable { .. } => "`rekindle timeline NAME` shows what can be restored".into(),
             Error::NoCopy(_) => {
                 "begin with `rekindle init` on this vault and protect the databases again; their backups are all there"
@@ -313,6 +313,21 @@ impl From<ops::store::Error> for Error {
             ops::store::Error::Unknown(name) => Error::Unknown { what: "operation", name },
             other => Error::Runs(other),
         }
+    }
+}
+
+/// What a person can say to an operation that cannot be told what was asked.
+fn what_instead(illegal: &ops::Illegal) -> String {
+    let id = &illegal.run;
+    match illegal.status {
+        ops::Status::Stuck => format!(
+            "put right what `rekindle ops show {id}` names as the last error, then `rekindle ops retry {id}`: it goes on from there"
+        ),
+        ops::Status::Unwinding => format!("wait until it is over: `rekindle ops show {id}` says how far it is"),
+        ops::Status::Succeeded | ops::Status::Failed | ops::Status::Cancelled => {
+            format!("it is over: `rekindle ops show {id}` says what it came to")
+        }
+        _ => format!("`rekindle ops show {id}` says how it stands, and what can be done now"),
     }
 }
 

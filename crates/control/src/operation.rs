@@ -8,6 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
+#[cfg(debug_assertions)]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,7 +47,7 @@ pub(crate) mod restore;
 pub(crate) mod retire;
 mod view;
 
-pub(crate) use view::{kind_name, view};
+pub(crate) use view::{kind_name, view, way_back};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Operations shown in a list when nobody says how many.
@@ -93,7 +95,7 @@ pub(crate) trait Part: Debug + Send + Sync {
     async fn act(&self, at: &At) -> Result<Value>;
 
     async fn look(&self, _at: &At) -> Result<Found> {
-        Ok(Found::NotDone)
+        Ok(Found::Unknown)
     }
 
     async fn undo(&self, _at: &At) -> Result<()> {
@@ -121,6 +123,15 @@ impl At {
     /// Whether an earlier try may have left something.
     pub(crate) fn is_again(&self) -> bool {
         self.work.run.state.steps.get(self.work.step).is_some_and(|step| step.attempts > 1)
+    }
+
+    /// A part of a step's effect is done, and is said in the operation's log. Where it fails here the step has acted in part: the laws are tested
+    /// at each of these points.
+    pub(crate) fn effect(&self, text: impl Into<String>) -> Result<()> {
+        self.work.say(text);
+        #[cfg(debug_assertions)]
+        fault::at_effect(self)?;
+        Ok(())
     }
 
     /// Lets go of what is waited for when somebody cancels. Who only leaves gives it time to come to its end.
@@ -185,7 +196,7 @@ impl Step for Adapted {
     }
 }
 
-/// No step says that nothing happened: what an error leaves is looked at. Two say what becomes of the run instead.
+/// What an error leaves is looked at, but for those that say that nothing was touched. Two say what becomes of the run instead.
 fn failure(work: &Work, error: &Error) -> Failure {
     let body = error.body();
     let instead = match error {
@@ -200,7 +211,11 @@ fn failure(work: &Work, error: &Error) -> Failure {
         work.line(ops::Level::Error, format!("{} ({})", body.told(), body.code));
     }
     Failure {
-        outcome: if instead.is_some() { Outcome::Clean } else { Outcome::Unknown },
+        outcome: if instead.is_some() || matches!(error, Error::InTheWay(_)) {
+            Outcome::Clean
+        } else {
+            Outcome::Unknown
+        },
         retryable: error.kind() == crate::Kind::Unavailable,
         code: body.code,
         message: body.message,
@@ -214,6 +229,9 @@ fn failure(work: &Work, error: &Error) -> Failure {
 #[derive(Debug, Default)]
 pub struct Watch {
     pub(crate) progress: Arc<Progress>,
+    /// Parts of the step's effect that this try has come to.
+    #[cfg(debug_assertions)]
+    effects: AtomicU32,
     step: Mutex<String>,
 }
 

@@ -53,5 +53,5 @@ pub async fn recover_plan(ask: &RecoverAsk, host: &Host) -> Result<RestorePlan> 
 pub async fn recover(ask: &RecoverAsk, host: &Host, watch: Arc<Watch>) -> Result<RestoreReport> {
     let (restorer, source) = prepare(ask, host).await?;
     let resolved = restorer.resolve(&source, &ask.restore, None).await?;
-    restorer.run(&source, &ask.restore, &resolved, &watch).await
+    restorer.run(&source, &ask.restore, &resolved, None, &watch).await
 }

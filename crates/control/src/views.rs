@@ -4,6 +4,7 @@ use api::{
     BackupView, GapView, LogView, Operation, RestoreAsk, RestorePlan, SourceView, Status, TimelineView, WindowView,
 };
 use engine::postgres::Lsn;
+use engine::postgres::info::ClusterInfo;
 use engine::postgres::lineage::{Lineage, timeline_at};
 use engine::postgres::receive::{LogState, Phase};
 use engine::postgres::target::{Resolved, Window, restorable_to, windows};
@@ -25,6 +26,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
 }
 
 pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
+    let left_out = ClusterInfo::of(head).map(|info| info.left_out).unwrap_or_default();
     BackupView {
         id: head.backup.clone(),
         source: head.source.clone(),
@@ -42,6 +44,8 @@ pub(crate) fn backup_of_head(head: &ManifestHead) -> BackupView {
         pages_changed: head.totals.pages_changed,
         damaged_pages: head.damaged_pages_total,
         damaged: head.damaged_pages.iter().map(|bad| format!("page {} of {}", bad.page, bad.path)).collect(),
+        left_out_total: left_out.total,
+        left_out: left_out.first.iter().map(|left| format!("{}: {}", left.path, left.why)).collect(),
         pinned: false,
         proven: None,
     }

@@ -39,6 +39,7 @@ pub const CODES: &[Code] = &[
     code("RK-2076", Kind::Refused, "the server changed its role or was restarted during the backup"),
     code("RK-2077", Kind::Input, "a tablespace's directory cannot be used"),
     code("RK-2078", Kind::Unavailable, "the log up to the end of the backup did not arrive in the vault"),
+    code("RK-2085", Kind::Input, "the restored server needs a library that is not installed here"),
     code("RK-2090", Kind::Input, "a file of checks is not valid"),
     code("RK-2091", Kind::Refused, "it cannot be done as asked: nothing was touched"),
     code("RK-2092", Kind::Refused, "a program of the server failed"),
@@ -144,6 +145,10 @@ pub enum Error {
     NotReached { asked: String, reached: String },
     #[error("the restored server {what}; its log ends with:\n{log}")]
     Instance { what: String, log: String },
+    #[error(
+        "the settings of that moment load the library {library}, which this host does not have; the server's log ends with:\n{log}"
+    )]
+    Library { library: String, log: String },
     #[error("the backup was interrupted: {0}")]
     Interrupted(String),
     #[error("tablespace {oid}: {path} {what}")]
@@ -167,6 +172,9 @@ pub enum Error {
     #[error("{what} is still closed after a swap that failed: {why}")]
     HalfSwapped { what: String, why: String, statements: Vec<String> },
 }
+
+/// How the reason ends for which a file of the cluster cannot be left out of a backup.
+pub(crate) const NEEDED: &str = "and PostgreSQL needs it";
 
 impl Error {
     pub fn code(&self) -> &'static str {
@@ -203,6 +211,7 @@ impl Error {
             Error::Foreign { .. } => "RK-2073",
             Error::NotReached { .. } => "RK-2074",
             Error::Instance { .. } => "RK-2075",
+            Error::Library { .. } => "RK-2085",
             Error::Interrupted(_) => "RK-2076",
             Error::Tablespace { .. } => "RK-2077",
             Error::LogBehind { .. } => "RK-2078",
@@ -226,6 +235,11 @@ impl Error {
     /// What would make it right, where that can be said.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Error::Vault(vault::Error::File { action: "read", source, .. }) if source.to_string().ends_with(NEEDED) => {
+                "put a plain file or folder there that the server's user may read; only pg_wal and what \
+                 is in pg_tblspc may be links"
+                    .into()
+            }
             Error::Vault(error) => return error.hint(),
             Error::Mount(error) => return error.hint(),
             Error::Conninfo(_) => {
@@ -269,7 +283,14 @@ impl Error {
             Error::NoRoom { .. } => "free some room, or restore --into another file system".into(),
             Error::Foreign { .. } => "protect it under another name, or restore into another directory".into(),
             Error::NotReached { .. } => "the directory is left as it is for inspection and was not promoted".into(),
-            Error::Instance { .. } => "the directory is left as it is for inspection".into(),
+            Error::Instance { .. } => {
+                "the end of its log says why; what a restore into a directory has written is left there".into()
+            }
+            Error::Library { library, .. } => {
+                format!(
+                    "install the package of {library} on this host, or choose a moment before shared_preload_libraries named it"
+                )
+            }
             Error::Interrupted(_) => "nothing was committed; take the backup again".into(),
             Error::Tablespace { oid, .. } => format!("name another directory with --tablespace {oid}=PATH"),
             Error::LogBehind { .. } => "see `rekindle status`: is the log receiver running?".into(),

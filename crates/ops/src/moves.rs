@@ -6,16 +6,26 @@
 //!      │               │              │  └────► paused ◄────────┘       └─────► unwinding (cancel)
 //!      └── refused, ───┘              ├─► succeeded
 //!          expired: cancelled         └─► unwinding ─► failed, cancelled
-//!                                             └─► stuck ─► unwinding (retry), failed (abandoned)
+//!                                             └─► stuck ─► unwinding (retry; cancel where a look is what fails), failed (abandoned)
 //!
-//!   a step   waiting ─► in-flight ─► done ─► undoing ─► undone
-//!               ▲           │ failed clean       │ failed, lost
-//!               ├───────────┘                    ▼
-//!               └── looked: not done ◄─ unknown  half-undone ─► undoing
+//!   a step   waiting ─► in-flight ─► done ───► undoing ─► undone
+//!               ▲         ▲  │ failed, lost     ▲ ▲  │ failed, lost
+//!               │         │  ▼                  │ └──┴─ half-undone
+//!               │         │ unknown             │
+//!               │         │  │ looked           │
+//!               │         │  ├─► done           │
+//!               │         └──┼── partial ───────┘ when the run unwinds
+//!               └────────────┘ a look knows that nothing of it is there
 //! ```
+//! The law of what began: *a step that began and failed may have acted, wholly or in part.* Only a look that knows that nothing of it is
+//! there makes it a step that was not done; any other answer leaves it *partial*. Partial, it may be begun again, and when the run unwinds
+//! it is undone like one that is done, before any step in front of it. So an undo takes back whatever part there is, and does no harm where
+//! there is none; and a run that ends as failed or cancelled has undone every step that may have acted.
+//!
 //! A step that knows that nothing happened may say that its time has not come, or that what was approved is not so any more: then the
 //! run waits, until that time or for people to approve what is so now.
-//! What is unknown is looked at before it is tried again or undone. Steps that failed clean have nothing to undo.
+//! What is unknown is looked at before it is tried again or undone. A step that failed clean stands where it stood before that try: waiting, or
+//! partial.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -72,8 +82,12 @@ pub enum Event {
         step: usize,
         failure: Failure,
     },
-    /// A look said that the last try did not do it.
+    /// A look knows that nothing of it is there.
     NotDone {
+        step: usize,
+    },
+    /// A look does not know how much of it is there, if anything.
+    MaybeDone {
         step: usize,
     },
     /// A look could not tell.
@@ -124,6 +138,7 @@ pub enum Next {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an operation that is {} cannot be {asked}: {why}", .status.name())]
 pub struct Illegal {
+    pub run: String,
     pub status: Status,
     pub asked: &'static str,
     pub why: String,
@@ -159,11 +174,16 @@ impl Run {
             (Waiting | Retrying, Event::RetryAsked { .. }) => self.state.wait_until = None,
             (Waiting | Running | Retrying | Paused, Event::CancelAsked { .. }) => self.cancel(at),
             (Stuck, Event::RetryAsked { .. }) => self.unstick(),
+            (Stuck, Event::CancelAsked { .. }) if self.is_blind() => self.cancel_blind(at),
+            (Stuck | Unwinding, Event::CancelAsked { .. }) => {
+                return Err(self.illegal(event, "what it did is being taken back already"));
+            }
             (Stuck, Event::Abandoned { .. }) => self.end(at, Status::Failed),
             (Waiting | Running | Retrying, Event::Began { step }) => self.begin(at, *step, event)?,
             (Running | Retrying, Event::Done { step, output }) => self.done(at, *step, output, event)?,
             (Running, Event::Failed { step, failure }) => self.failed(at, *step, failure, event)?,
-            (Running | Retrying, Event::NotDone { step }) => self.not_done(at, *step, event)?,
+            (Running | Retrying, Event::NotDone { step }) => self.looked(at, *step, Phase::Waiting, event)?,
+            (Running | Retrying, Event::MaybeDone { step }) => self.looked(at, *step, Phase::Partial, event)?,
             (Running | Retrying, Event::NotSeen { step, failure }) => self.not_seen(at, *step, failure, event)?,
             (Unwinding, Event::UndoBegan { step }) => self.undo_began(at, *step, event)?,
             (Unwinding, Event::UndoDone { step }) => self.undo_done(at, *step, event)?,
@@ -184,7 +204,7 @@ impl Run {
                 match state.steps.get(step).map_or(Phase::Done, |step| step.phase) {
                     Phase::InFlight => Next::InFlight { step },
                     Phase::Unknown => waits.unwrap_or(Next::Look { step }),
-                    Phase::Waiting => waits.unwrap_or(Next::Act { step }),
+                    Phase::Waiting | Phase::Partial => waits.unwrap_or(Next::Act { step }),
                     Phase::Done | Phase::Undoing | Phase::HalfUndone | Phase::Undone => Next::Nothing,
                 }
             }
@@ -217,7 +237,10 @@ impl Run {
 
     /// Never by the asker, and by each person once.
     fn approve(&mut self, at: Timestamp, by: &str, why: &str) -> Result<(), Illegal> {
-        let no = |why: &str| Err(Illegal { status: self.state.status, asked: "approved", why: why.to_owned() });
+        let no = |why: &str| {
+            let (run, status) = (self.head.id.clone(), self.state.status);
+            Err(Illegal { run, status, asked: "approved", why: why.to_owned() })
+        };
         if by == self.head.asked_by {
             return no("who asked for it does not approve it");
         }
@@ -234,7 +257,7 @@ impl Run {
     /// Between tries at once, in the middle of one behind it.
     fn pause(&mut self) {
         match self.current().map(|step| step.phase) {
-            Some(Phase::Waiting) => self.state.status = Status::Paused,
+            Some(Phase::Waiting | Phase::Partial) => self.state.status = Status::Paused,
             _ => self.state.wish = self.state.wish.or(Some(Wish::Pause)),
         }
     }
@@ -248,22 +271,41 @@ impl Run {
 
     fn cancel(&mut self, at: Timestamp) {
         self.state.wish = Some(Wish::Cancel);
-        if self.current().is_none_or(|step| step.phase == Phase::Waiting) {
+        if self.current().is_none_or(|step| matches!(step.phase, Phase::Waiting | Phase::Partial)) {
             self.unwind(at);
         }
     }
 
+    /// Nobody can tell how far it came, and an undo need not know.
+    fn cancel_blind(&mut self, at: Timestamp) {
+        self.state.wish = Some(Wish::Cancel);
+        if let Some(step) = self.current_mut() {
+            (step.phase, step.partial) = (Phase::Partial, true);
+        }
+        self.unwind(at);
+    }
+
+    /// Whether the last step that began cannot be looked at.
+    fn is_blind(&self) -> bool {
+        self.current().is_some_and(|step| step.phase == Phase::Unknown)
+    }
+
+    /// The word that leads one back which is stuck: told it, everything that may have acted is undone.
+    pub fn way_back(&self) -> Option<&'static str> {
+        let word = if self.is_blind() { "cancel" } else { "retry" };
+        (self.state.status == Status::Stuck).then_some(word)
+    }
+
     fn unstick(&mut self) {
         self.state.wait_until = None;
-        let unknown = self.current().is_some_and(|step| step.phase == Phase::Unknown);
-        self.state.status = if unknown { Status::Running } else { Status::Unwinding };
+        self.state.status = if self.is_blind() { Status::Running } else { Status::Unwinding };
         for step in &mut self.state.steps {
             (step.failures, step.blind_looks) = (0, 0);
         }
     }
 
     fn begin(&mut self, at: Timestamp, step: usize, event: &Event) -> Result<(), Illegal> {
-        let state = self.in_phase(step, &[Phase::Waiting], event)?;
+        let state = self.in_phase(step, &[Phase::Waiting, Phase::Partial], event)?;
         (state.phase, state.attempts) = (Phase::InFlight, state.attempts + 1);
         state.began.get_or_insert(at);
         (self.state.status, self.state.wait_until) = (Status::Running, None);
@@ -272,7 +314,7 @@ impl Run {
 
     fn done(&mut self, at: Timestamp, step: usize, output: &Value, event: &Event) -> Result<(), Illegal> {
         let state = self.in_phase(step, &[Phase::InFlight, Phase::Unknown], event)?;
-        (state.phase, state.ended, state.output) = (Phase::Done, Some(at), output.clone());
+        (state.phase, state.ended, state.output, state.partial) = (Phase::Done, Some(at), output.clone(), false);
         (self.state.failure, self.state.wait_until, self.state.status) = (None, None, Status::Running);
         self.state.cursor += 1;
         if self.state.cursor == self.state.steps.len() {
@@ -303,7 +345,7 @@ impl Run {
         }
         let state = self.in_phase(step, &[Phase::InFlight], event)?;
         state.failures += 1;
-        state.phase = if failure.outcome == Outcome::Clean { Phase::Waiting } else { Phase::Unknown };
+        state.phase = if failure.outcome == Outcome::Clean { state.between_tries() } else { Phase::Unknown };
         let unknown = state.phase == Phase::Unknown;
         self.state.failure = Some(failure.clone());
         if !unknown {
@@ -315,7 +357,8 @@ impl Run {
     /// The try does not count.
     fn put_off(&mut self, at: Timestamp, step: usize, until: Timestamp) {
         let state = &mut self.state.steps[step];
-        (state.phase, state.attempts, state.began) = (Phase::Waiting, state.attempts.saturating_sub(1), None);
+        (state.phase, state.attempts) = (state.between_tries(), state.attempts.saturating_sub(1));
+        state.began = state.began.filter(|_| state.partial);
         match self.state.wish {
             Some(Wish::Cancel) => self.unwind(at),
             Some(Wish::Pause) => (self.state.status, self.state.wish) = (Status::Paused, None),
@@ -325,7 +368,7 @@ impl Run {
 
     /// Nothing was done, and people approved it.
     fn is_approved_anew(&self, step: usize, failure: &Failure, plan: &Plan) -> bool {
-        let is_first = step == 0 && failure.outcome == Outcome::Clean;
+        let is_first = step == 0 && failure.outcome == Outcome::Clean && !self.state.steps[step].partial;
         is_first && self.plan().approvals > 0 && plan.approvals > 0 && self.state.wish != Some(Wish::Cancel)
     }
 
@@ -338,9 +381,10 @@ impl Run {
         self.await_approval(at);
     }
 
-    fn not_done(&mut self, at: Timestamp, step: usize, event: &Event) -> Result<(), Illegal> {
+    /// It is not done: nothing of it, or nobody knows how much.
+    fn looked(&mut self, at: Timestamp, step: usize, found: Phase, event: &Event) -> Result<(), Illegal> {
         let state = self.in_phase(step, &[Phase::Unknown], event)?;
-        (state.phase, state.blind_looks) = (Phase::Waiting, 0);
+        (state.phase, state.partial, state.blind_looks) = (found, found == Phase::Partial, 0);
         self.state.wait_until = None;
         self.after_failure(at, step);
         Ok(())
@@ -389,12 +433,13 @@ impl Run {
         }
     }
 
-    /// The last step that is done and can be undone, or is being undone.
+    /// The last step that is done or partial and can be undone, or is being undone.
     fn to_undo(&self) -> Option<usize> {
         let there = |at: &usize| {
             let phase = self.state.steps[*at].phase;
             let undoable = self.plan().steps[*at].undo.is_some();
-            matches!(phase, Phase::Undoing | Phase::HalfUndone) || phase == Phase::Done && undoable
+            matches!(phase, Phase::Undoing | Phase::HalfUndone)
+                || matches!(phase, Phase::Done | Phase::Partial) && undoable
         };
         (0..self.state.steps.len()).rev().find(there)
     }
@@ -403,8 +448,8 @@ impl Run {
         if self.to_undo() != Some(step) {
             return Err(self.illegal(event, "another step is undone first"));
         }
-        let state = self.in_phase(step, &[Phase::Done, Phase::HalfUndone], event)?;
-        if state.phase == Phase::Done {
+        let state = self.in_phase(step, &[Phase::Done, Phase::Partial, Phase::HalfUndone], event)?;
+        if state.phase != Phase::HalfUndone {
             let output = std::mem::take(&mut state.output);
             *state = StepState { began: state.began, ended: state.ended, output, ..StepState::default() };
         }
@@ -470,7 +515,8 @@ impl Run {
     }
 
     fn illegal(&self, event: &Event, why: &str) -> Illegal {
-        Illegal { status: self.state.status, asked: event.asked(), why: why.to_owned() }
+        let (run, status) = (self.head.id.clone(), self.state.status);
+        Illegal { run, status, asked: event.asked(), why: why.to_owned() }
     }
 }
 
@@ -496,6 +542,7 @@ impl Event {
             Event::Done { .. } => "done",
             Event::Failed { .. } => "failed",
             Event::NotDone { .. } => "found not done",
+            Event::MaybeDone { .. } => "found done in part",
             Event::NotSeen { .. } => "looked at in vain",
             Event::UndoBegan { .. } => "undone",
             Event::UndoDone { .. } => "undone to the end",

@@ -135,6 +135,8 @@ pub enum Phase {
     InFlight,
     /// Nobody knows whether the last try did it: it is looked at before anything else.
     Unknown,
+    /// It began, and was looked at: nobody knows how much of it is there, if anything. It may be begun again, and is undone when the run unwinds.
+    Partial,
     Done,
     Undoing,
     /// An undo that failed, or was cut short.
@@ -157,6 +159,16 @@ pub struct StepState {
     pub ended: Option<Timestamp>,
     /// What it leaves to the steps behind it and to the report.
     pub output: Value,
+    /// An earlier try may have left something, whatever the next one says of itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+}
+
+impl StepState {
+    /// Where it stands while nobody is at it and it is not done.
+    pub(crate) fn between_tries(&self) -> Phase {
+        if self.partial { Phase::Partial } else { Phase::Waiting }
+    }
 }
 
 /// Why a try failed.

@@ -2,6 +2,9 @@
 //!
 //! - `act` and `undo` look, then act: done twice they leave the same as done once.
 //! - `act` fails clean only when it knows that nothing happened. In doubt it says unknown, and `look` finds out.
+//! - `look` says that nothing of it is there only when it knows; and that it is done only of what this run has done.
+//! - `undo` takes back whatever part of `act` there is, by the plan, the outputs of the steps before and the world: its own step may have
+//!   no output. Where there is nothing it does no harm.
 //! - All it needs to go on after a crash stands in the plan and in the outputs of the steps before.
 
 use std::collections::BTreeMap;
@@ -18,22 +21,24 @@ use crate::run::{Failure, Instead, Outcome, Run};
 /// What a look finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// It was done; what it left.
+    /// This run did it, to its end; what it left.
     Done(Value),
-    /// Nothing of it is there, or what is there does no harm when it is done again.
+    /// It is known that nothing of it is there.
     NotDone,
+    /// It may have acted, wholly or in part: it is tried again, or undone.
+    Unknown,
 }
 
 #[async_trait]
 pub trait Step: Debug + Send + Sync {
     async fn act(&self, at: &Work) -> Result<Value, Failure>;
 
-    /// Whether a try of which nothing is known has done it. A step that can simply be done again says so by not saying more.
+    /// Whether a try of which nothing is known has done it. A step that says nothing more is one that may have acted.
     async fn look(&self, _at: &Work) -> Result<Found, Failure> {
-        Ok(Found::NotDone)
+        Ok(Found::Unknown)
     }
 
-    /// Takes back what `act` did. Called only for steps whose plan says how it is undone.
+    /// Takes back what `act` did, or what part of it there is. Called only for steps whose plan says how it is undone.
     async fn undo(&self, _at: &Work) -> Result<(), Failure> {
         Ok(())
     }

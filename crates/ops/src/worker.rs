@@ -302,6 +302,7 @@ impl Worker {
                 _ => match does.look(&work).await {
                     Ok(Found::Done(output)) => Event::Done { step, output },
                     Ok(Found::NotDone) => Event::NotDone { step },
+                    Ok(Found::Unknown) => Event::MaybeDone { step },
                     Err(failure) => Event::NotSeen { step, failure },
                 },
             }
@@ -364,7 +365,7 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 fn is_good(event: &Event) -> bool {
-    matches!(event, Event::Done { .. } | Event::UndoDone { .. } | Event::NotDone { .. })
+    matches!(event, Event::Done { .. } | Event::UndoDone { .. } | Event::NotDone { .. } | Event::MaybeDone { .. })
 }
 
 fn failed(next: Next, step: usize, failure: Failure) -> Event {

@@ -1,6 +1,7 @@
 //! The vault: an encrypted, append-only store of backups and logs on a folder or an object store. It knows no database.
 
 pub mod backup;
+pub mod beneath;
 pub mod check;
 pub mod dump;
 pub mod env;

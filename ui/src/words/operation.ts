@@ -37,6 +37,7 @@ const DEEDS: Record<OperationStatus, Deed[]> = {
 };
 
 export function deeds(operation: Operation): Deed[] {
+  if (operation.status === "stuck" && operation.way_back?.startsWith("rekindle ops cancel")) return ["cancel", "retry", "abandon"];
   return DEEDS[operation.status];
 }
 
@@ -59,7 +60,7 @@ export function next(operation: Operation): string {
     case "unwinding":
       return "It takes back what it did.";
     case "stuck":
-      return "It can go neither forth nor back: put it right and retry, or abandon it.";
+      return `It can go neither forth nor back. Put right what the last error names; then this leads back: ${operation.way_back ?? `rekindle ops retry ${operation.id}`}`;
     default:
       return "It is over.";
   }

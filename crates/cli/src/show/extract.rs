@@ -6,16 +6,18 @@ use super::{View, units};
 
 /// What will be done, before it is.
 pub fn intent(ask: &ExtractAsk, source: &str) -> String {
-    let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
     let what = match ask.tables.as_slice() {
-        [] => format!("database {} of {source} as database {into}", ask.database),
-        tables => format!("{} of database {} of {source} into schema {into}", tables.join(", "), ask.database),
+        [] => format!("database {} of {source}", ask.database),
+        tables => format!("{} of database {} of {source}", tables.join(", "), ask.database),
     };
-    let then = match ask.swap {
-        true => "; then it takes the place of the live one, which is kept under another name",
-        false => "; the live one stays as it is",
-    };
-    format!("Restore {what}{then}")
+    if ask.swap {
+        return format!("Restore {what}; then it takes the place of the live one, which is kept under another name");
+    }
+    // As long as a name may be.
+    let stem = &ask.database[..ask.database.floor_char_boundary(63 - "_restored".len())];
+    let into = ask.into.clone().unwrap_or_else(|| format!("{stem}_restored"));
+    let kind = if ask.tables.is_empty() { "as database" } else { "into schema" };
+    format!("Restore {what} {kind} {into}; the live one stays as it is")
 }
 
 pub fn report(report: &ExtractReport, view: &View) -> String {
@@ -41,8 +43,10 @@ pub fn report(report: &ExtractReport, view: &View) -> String {
     for harmless in &report.harmless {
         row("harmless", harmless.clone());
     }
-    if let Some(kept) = &report.kept_as {
-        row("swapped", format!("the one before is kept as {kept}"));
+    match (&report.kept_as, &report.runbook) {
+        (Some(kept), _) => row("swapped", format!("the one before is kept as {kept}")),
+        (None, Some(_)) => row("put back", "it was not there: there was nothing to swap with".to_owned()),
+        (None, None) => {}
     }
     for missing in &report.not_there {
         row("only old", missing.clone());

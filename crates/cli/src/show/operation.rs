@@ -108,7 +108,8 @@ fn next(operation: &Operation, view: &View) -> String {
         }
         OperationStatus::Unwinding => "takes back what it did".to_owned(),
         OperationStatus::Stuck => {
-            format!("waits for a person: put it right, then rekindle ops retry {id} · or rekindle ops abandon {id}")
+            let back = operation.way_back.clone().unwrap_or(format!("rekindle ops retry {id}"));
+            format!("put it right, then this leads back: {back} · give it up as it stands: rekindle ops abandon {id}")
         }
         OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Cancelled => {
             operation.ended.map_or("it is over".to_owned(), |ended| {

@@ -38,6 +38,8 @@ fn a_backup(label: Option<&str>, ended: &str) -> BackupView {
         pages_changed: 5_004,
         damaged_pages: 0,
         damaged: vec![],
+        left_out_total: 0,
+        left_out: vec![],
         pinned: false,
         proven: None,
     }
@@ -53,6 +55,11 @@ fn a_backup_is_one_line() {
     backup.damaged = vec!["page 7 of base/5/16385".to_owned()];
     let told = "! 2 pages of the server failed their checksum and are stored as they are\n    page 7 of base/5/16385\n";
     assert!(backup::line(&backup, &view()).contains(told));
+    backup.left_out_total = 7;
+    backup.left_out = (1..=6).map(|number| format!("pipe{number}: it is a FIFO")).collect();
+    let told = "note 7 files of the data directory are not in this backup\n    pipe1: it is a FIFO\n";
+    let shown = backup::line(&backup, &view());
+    assert!(shown.contains(told) && shown.contains("    … and 2 more\n") && !shown.contains("pipe6"), "{shown}");
     (backup.bytes_stored, backup.label) = (0, None);
     assert!(backup::line(&backup, &view()).starts_with("✓ 20261121-1402-ab  3.0 GB read, 0 B new in the vault, 3.9 s"));
 }
@@ -264,6 +271,7 @@ fn status_says_one_line_per_source_and_what_is_wrong_below() {
         waived: false,
         started,
         ended: None,
+        way_back: None,
         error: None,
         result: None,
     };

@@ -27,6 +27,7 @@ fn over(status: OperationStatus, error: Option<ErrorBody>) -> Operation {
         waived: false,
         started,
         ended: None,
+        way_back: None,
         error,
         result,
     }
@@ -47,4 +48,10 @@ fn success_hands_over_the_result_and_cancelling_does_not() {
     let cancelled = result(over(OperationStatus::Cancelled, None)).unwrap_err();
     assert_eq!((cancelled.body.message.as_str(), cancelled.exit_code()), ("the backup was cancelled", 4));
     assert_eq!(result(over(OperationStatus::Failed, None)).unwrap_err().exit_code(), 70);
+}
+
+#[test]
+fn only_what_is_tried_again_says_so() {
+    assert_eq!(told("no answer", true), "no answer; it is tried again");
+    assert_eq!(told("index x is missing", false), "index x is missing");
 }

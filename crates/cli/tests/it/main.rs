@@ -3,6 +3,7 @@
 mod alarms;
 mod approver;
 mod consent;
+mod copies;
 mod crashes;
 mod doctor;
 mod doors;
@@ -29,6 +30,7 @@ mod shapes;
 mod shared;
 mod shop;
 mod standby;
+mod strange;
 mod swaps;
 mod targets;
 mod traps;

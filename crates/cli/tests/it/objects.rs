@@ -238,7 +238,89 @@ fn all_that_is_in_the_way_of_a_table_is_said_before_anything_is_touched() {
     let (code, refused) = hub.house.run(&words("good", &["--table", "public.orders"]));
     assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3052")), "{refused:#}");
     assert!(refused["message"].as_str().unwrap().contains("view public.seen"), "{refused:#}");
-    let (_, refused) = hub.house.run(&["restore", "shop", "--to", "latest", "--database", "none", "--swap", "--yes"]);
-    assert_eq!(refused["code"], "RK-3052", "{refused:#}");
     assert!(hub.said().is_empty());
+}
+
+/// The most frequent reason to restore a table: somebody dropped it.
+#[test]
+fn what_was_dropped_is_put_back_and_taken_back_when_that_is_cancelled() {
+    let mut hub = Hub::new();
+    hub.sql("sales", "CREATE SCHEMA extra; CREATE TABLE extra.lines AS SELECT generate_series(1, 7) AS n");
+    hub.spoilt("good");
+    hub.sql("sales", "DROP TABLE orders CASCADE; DROP SCHEMA extra CASCADE");
+    hub.house.caught_up();
+    let tables = ["--table", "public.orders", "--table", "extra.lines"];
+    let plan = hub.house.ok(&words("good", &[&tables[..], &["--dry-run"]].concat()));
+    let findings = plan["findings"].to_string();
+    assert!(findings.contains("nothing to swap with: public.orders") && findings.contains("extra.lines"), "{plan:#}");
+    hub.house.hangs_and_cancelled("extract/connect", &words("good", &tables));
+    let left = "SELECT to_regclass('public.orders') IS NULL AND to_regnamespace('extra') IS NULL";
+    assert_eq!(hub.sql("sales", left), "t", "as it was");
+    let report = hub.house.ok(&words("good", &tables));
+    assert_eq!(
+        (hub.count("good").as_str(), hub.sql("sales", "SELECT count(*) FROM extra.lines").as_str()),
+        ("500", "7")
+    );
+    assert!(report["kept_as"].is_null(), "{report:#}");
+    assert!(report["runbook"]["not_covered"].to_string().contains("schema extra was gone"), "{report:#}");
+
+    hub.sql("postgres", "DROP DATABASE sales WITH (FORCE)");
+    hub.house.caught_up();
+    hub.house.hangs_and_cancelled("extract/connect", &words("good", &[]));
+    assert!(hub.databases().iter().all(|name| name.starts_with("sales_undone_")), "{:?}", hub.databases());
+    let report = hub.house.ok(&words("good", &[]));
+    assert_eq!(hub.count("good"), "500");
+    assert!(report["kept_as"].is_null() && report["runbook"]["retired"] == "nothing: it was not there", "{report:#}");
+    hub.sql("postgres", "DROP DATABASE sales WITH (FORCE)");
+    hub.house.ok(&["restore", "shop", "--restore-point", "good", "--database", "sales", "--into", "sales", "--yes"]);
+    assert_eq!(hub.count("good"), "500");
+    let again = ["restore", "shop", "--restore-point", "good", "--database", "sales", "--into", "sales", "--yes"];
+    assert_eq!(hub.house.refused(&again).1, "RK-3013", "it is the live one now");
+}
+
+#[test]
+fn rows_that_no_backup_holds_are_not_thrown_away_and_never_said_to_be_the_same() {
+    let hub = Hub::new();
+    hub.sql("sales", "CREATE UNLOGGED TABLE cache AS SELECT generate_series(1, 77) AS n");
+    hub.spoilt("good");
+    let (code, refused) = hub.house.run(&words("good", &["--table", "public.cache"]));
+    assert_eq!((code, refused["code"].as_str()), (4, Some("RK-3052")), "{refused:#}");
+    assert!(refused["message"].as_str().unwrap().contains("public.cache is unlogged"), "{refused:#}");
+    assert_eq!(hub.sql("sales", "SELECT count(*) FROM cache"), "77");
+    let plan = hub.house.ok(&words("good", &["--dry-run"]));
+    assert!(
+        plan["findings"].to_string().contains("not in the new one: unlogged table public.cache (about 77 rows)"),
+        "{plan:#}"
+    );
+    let report = hub.house.ok(&words("good", &[]));
+    assert!(report["left_out"].to_string().contains("1 unlogged table is empty (public.cache)"), "{report:#}");
+    assert!(!report["tables"].to_string().contains("cache"), "{report:#}");
+    let full = hub.house.restore("full", &["--restore-point", "good"]);
+    let told = "database sales: 1 unlogged table is empty (public.cache)";
+    assert!(full.report["not_covered"].to_string().contains(told), "{:#}", full.report);
+}
+
+/// A dump has an empty search path; the database has not. And a name may be as long as names are.
+#[test]
+fn a_database_that_needs_its_search_path_and_has_the_longest_name_is_swapped() {
+    let hub = Hub::new();
+    let name = "ä".repeat(31);
+    hub.sql("postgres", &format!("CREATE DATABASE \"{name}\"; "));
+    hub.sql("postgres", &format!("ALTER DATABASE \"{name}\" SET search_path = shop"));
+    hub.sql(
+        &name,
+        "CREATE SCHEMA shop; CREATE TABLE shop.t AS SELECT g::text AS name FROM generate_series(1, 9) g; \
+         CREATE FUNCTION shop.norm(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)'; \
+         CREATE FUNCTION shop.norm2(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN norm($1); END'; \
+         CREATE INDEX by_norm ON shop.t (shop.norm2(name))",
+    );
+    hub.spoilt("good");
+    hub.sql(&name, "DELETE FROM shop.t");
+    let ask = ["restore", "shop", "--restore-point", "good", "--database", name.as_str(), "--yes"];
+    let report = hub.house.ok(&ask);
+    assert_eq!(report["into"], format!("{}_restored", "ä".repeat(27)), "{report:#}");
+    let report = hub.house.ok(&[&ask[..], &["--swap"]].concat());
+    assert_eq!(report["attention"], Value::Array(vec![]), "{report:#}");
+    assert_eq!(hub.sql(&name, "SELECT count(*), to_regclass('shop.by_norm') IS NOT NULL FROM shop.t"), "9|t");
+    assert!(report["kept_as"].as_str().unwrap().starts_with("äää"), "{report:#}");
 }

@@ -2,7 +2,9 @@
 
 use testkit::postgres::wait_until;
 
-use crate::house::{House, PATIENCE, majors, server};
+use crate::copies::start;
+use crate::house::{House, PATIENCE, Restored, majors, server};
+use crate::opened::sql;
 
 fn replays(standby: &testkit::postgres::Server, count: &str) -> bool {
     wait_until(PATIENCE, || standby.sql("postgres", "SELECT count(*) FROM t").trim() == count)
@@ -24,9 +26,40 @@ fn of_a_standby(major: u32) {
     house.caught_up();
     let latest = house.restore("latest", &["--to", "latest"]);
     assert_eq!(latest.sql("postgres", "SELECT count(*) FROM t"), "1002", "PostgreSQL {major}");
+    starts_again(&latest, &house);
+    opens(&house, "1002");
     let second = house.restore("second", &["--backup", "second"]);
     assert_eq!(second.sql("postgres", "SELECT count(*) FROM t"), "1001", "PostgreSQL {major}");
+    // What was a standby is the server from here on.
+    house.server.sql("postgres", "SELECT pg_promote()");
+    house.server.sql("postgres", "INSERT INTO t VALUES (-2)");
+    house.caught_up();
+    let promoted = house.restore("promoted", &["--to", "latest"]);
+    assert_eq!(promoted.sql("postgres", "SELECT count(*) FROM t"), "1003", "PostgreSQL {major}");
     house.is_sound();
+}
+
+/// Nothing of the standby is left in it, so that it is a server of its own at every start.
+fn starts_again(restored: &Restored, house: &House) {
+    let into = std::path::Path::new(restored.report["into"].as_str().unwrap());
+    for time in ["second", "third"] {
+        for name in ["standby.signal", "recovery.signal"] {
+            assert!(!into.join(name).exists(), "{name} is there before the {time} start");
+        }
+        restored.stop();
+        start(restored, house);
+        assert_eq!(restored.sql("postgres", "SELECT pg_is_in_recovery()"), "f", "the {time} start");
+    }
+}
+
+/// Peeks and clones end their recovery, and do not wait for more log as a standby does.
+fn opens(house: &House, rows: &str) {
+    let count = "SELECT count(*) FROM t";
+    let seen = house.ok(&["peek", "shop", "--to", "latest", "--", count]);
+    assert_eq!(seen[0]["rows"][0][0].as_str(), Some(rows));
+    let clone = house.ok(&["clone", "shop", "--to", "latest", "--name", "staging"]);
+    assert_eq!(sql(house, &clone, count), rows);
+    house.ok(&["clone", "rm", "staging", "--yes"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use testkit::postgres::wait_until;
 use crate::house::{PATIENCE, text};
 use crate::shop::{Shop, newest};
 
+mod carried;
 mod mounted;
 mod told;
 

@@ -15,6 +15,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::open::{VaultAsk, open_vault};
+use crate::operation::way_back;
 
 const STORE_LIMIT: Duration = Duration::from_secs(15);
 const SAMPLE_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -290,8 +291,11 @@ async fn operations(daemon: &Daemon, now: Timestamp) -> Result<Vec<Condition>> {
             Status::Stuck => {
                 let why = run.state.failure.as_ref().map_or("nobody knows why", |failure| &failure.message);
                 let text = format!("{}{of} can go neither forth nor back: {why}", head.kind);
-                let advice =
-                    format!("put it right, then: rekindle ops retry {0}; or rekindle ops abandon {0}", head.id);
+                let back = way_back(&run).unwrap_or_default();
+                let advice = format!(
+                    "put it right, then this leads back: {back}; or give it up: rekindle ops abandon {}",
+                    head.id
+                );
                 let scope = Scope::Operation(head.id.clone());
                 found.push(condition(Severity::Critical, Kind::OperationStuck, scope, text, advice));
                 continue;

@@ -133,7 +133,7 @@ impl Part for StoreIt {
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
-        Ok(stored_by(at).await?.map_or(Found::NotDone, Found::Done))
+        Ok(stored_by(at).await?.map_or(Found::Unknown, Found::Done))
     }
 }
 
@@ -161,6 +161,7 @@ pub(super) async fn store_as(at: &At, ask: BackupAsk, rule: Option<String>) -> R
         }
         head => head?,
     };
+    at.effect(format!("backup {} is in the vault", head.backup))?;
     views::to_json(&views::backup_of_head(&head))
 }
 

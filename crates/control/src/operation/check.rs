@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use api::{CheckAsk, Operation, OperationKind};
 use async_trait::async_trait;
+use ops::Found;
 use serde_json::Value;
 use vault::check::{CheckOptions, Percent, check};
 use vault::names::SourceName;
@@ -40,5 +41,10 @@ impl Part for CheckIt {
         let some = (!sources.is_empty()).then_some(sources.as_slice());
         let options = CheckOptions { read_data, offset: 0, workers: at.daemon.config.backup.workers };
         views::to_json(&check(&at.daemon.vault, some, options, at.watch.progress.clone()).await?)
+    }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 }

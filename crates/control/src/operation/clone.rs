@@ -70,6 +70,7 @@ impl Part for Open {
             .resolve(&wanted.source, &wanted.ask, live_for(daemon, &wanted.source, &wanted.ask).await?)
             .await?;
         Box::pin(instances::open(daemon, &wanted, &resolved, &at.watch)).await?;
+        at.effect(format!("{} is open", wanted.name))?;
         views::to_json(&instances::one(daemon, &wanted.name).await?)
     }
 
@@ -77,7 +78,7 @@ impl Part for Open {
         let wanted: Wanted = at.input()?;
         Ok(match instances::is_open(&at.daemon, &wanted.name).await? {
             true => Found::Done(views::to_json(&instances::one(&at.daemon, &wanted.name).await?)?),
-            false => Found::NotDone,
+            false => Found::Unknown,
         })
     }
 }

@@ -86,7 +86,7 @@ impl Part for Prove {
                 prove(&at.daemon, &wanted.source, &report).await?;
                 Ok(Found::Done(views::to_json(&report)?))
             }
-            Err(Error::Unknown { .. }) => Ok(Found::NotDone),
+            Err(Error::Unknown { .. }) => Ok(Found::Unknown),
             Err(error) => Err(error),
         }
     }
@@ -196,7 +196,7 @@ fn note_looking(report: &mut DrillReport, checked: &Checked, seconds: f64) {
     report.findings.extend(wrong.map(|(one, wrong)| format!("migrations of {} ({}): {wrong}", one.database, one.tool)));
     (report.indexes_checked, report.tables_checked) = (amcheck.indexes, amcheck.tables);
     report.amcheck_findings.clone_from(&amcheck.findings);
-    report.notes.extend(amcheck.notes.iter().cloned());
+    report.notes.extend(amcheck.notes.iter().chain(&verified.unlogged).cloned());
     let view = |check: &checks::CheckOutcome| CheckView {
         name: check.name.clone(),
         passed: check.passed,

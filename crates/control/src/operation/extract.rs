@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{
-    ExtractAsk, ExtractReport, InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan, RestoreReport,
-    RowsView, StepSeconds,
+    ExtractAsk, ExtractReport, FindingView, InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan,
+    RestoreReport, RowsView, StepSeconds,
 };
 use async_trait::async_trait;
-use engine::postgres::extract::{self, Extracted, Extraction, TableName};
+use engine::postgres::extract::{self, Extracted, Extraction, Look, Made, PAST_EVENT_TRIGGERS, TableName};
+use engine::postgres::quote::name_with;
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::Conninfo;
 use ops::{Retry, StepPlan};
@@ -43,7 +44,7 @@ pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result
     if ask.swap {
         return object::plan(daemon, name, &ask).await;
     }
-    let Prepared { input, resolved, waive } = prepared(daemon, name, ask).await?;
+    let Prepared { input, resolved, waive, event_triggers } = prepared(daemon, name, ask).await?;
     let source = input.wanted.source.clone();
     let mut plan = views::plan(&source, &input.wanted.ask, &resolved);
     let needed = approvals::needed(daemon, OperationKind::Extract, Some(name)).await?;
@@ -51,6 +52,7 @@ pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result
     plan.asked.clone_from(&resolved.asked);
     plan.into = format!("{} of the live server", input.ask.into.clone().unwrap_or_default());
     plan.steps = steps(&input, &resolved).into_iter().map(planned).collect();
+    plan.findings = event_triggers.into_iter().map(may_forbid).collect();
     Ok(plan)
 }
 
@@ -58,7 +60,7 @@ pub(crate) async fn begin(daemon: &Daemon, name: &str, ask: ExtractAsk, by: By) 
     if ask.swap {
         return object::begin(daemon, name, &ask, by).await;
     }
-    let Prepared { input: asked, resolved, waive } = prepared(daemon, name, ask).await?;
+    let Prepared { input: asked, resolved, waive, .. } = prepared(daemon, name, ask).await?;
     let (steps, input) = (steps(&asked, &resolved), input(&asked)?);
     let kind = OperationKind::Extract;
     submit_with(daemon, super::Wanted { kind, source: Some(name), alone: None, input, steps }, by, waive).await
@@ -68,23 +70,36 @@ struct Prepared {
     input: Input,
     resolved: Resolved,
     waive: bool,
+    /// Of the live database, which act on what is made in it.
+    event_triggers: Vec<String>,
+}
+
+/// A warning of an event trigger.
+pub(super) fn may_forbid(trigger: String) -> FindingView {
+    FindingView::of_host("warns", format!("{trigger} is enabled"), PAST_EVENT_TRIGGERS.to_owned(), None)
 }
 
 async fn prepared(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result<Prepared> {
     let source = daemon.source(name)?;
     tables(&ask)?;
     let waive = super::restore::waives(name, &ask.consent)?;
-    let into = ask.into.clone().unwrap_or_else(|| format!("{}_restored", ask.database));
-    if into == ask.database {
-        return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
-    }
+    let into = ask.into.clone().unwrap_or_else(|| name_with(&ask.database, "_restored"));
+    let live = &source.cluster.conninfo;
+    let look = match ask.tables.is_empty() {
+        true if into == ask.database && extract::has_database(live, &into).await? => {
+            return Err(Error::Ask(format!("{into} is the live one: name another with --into")));
+        }
+        true => Look::Database(&into),
+        false => Look::Tables { database: &ask.database, schema: &into },
+    };
+    let event_triggers = extract::look_before(live, look).await?;
     let restore = RestoreAsk { owner: ask.owner.clone(), ..RestoreAsk::of(ask.moment.clone()) };
     let called = format!("extract-{}", short_id(daemon));
     let wanted = Wanted::below(daemon, &called, InstanceKind::Extract, &source.cluster.source, restore)?;
     let resolved = resolved(daemon, &wanted.source, &wanted.ask).await?;
     let wanted = Wanted { ask: instances::at_the_same_moment(&wanted.ask, &resolved), ..wanted };
     let input = Input { wanted, ask: ExtractAsk { into: Some(into), ..ask } };
-    Ok(Prepared { input, resolved, waive })
+    Ok(Prepared { input, resolved, waive, event_triggers })
 }
 
 /// Not tried again by itself: what a try has left in the live cluster is for a person to look at.
@@ -111,11 +126,12 @@ impl Part for ExtractIt {
         let (tables, into) = (tables(&ask)?, ask.into.clone().unwrap_or_default());
         let live = source.cluster.conninfo.clone();
         let mut backups = Backups::of(at, &wanted.source, &wanted.ask);
-        let mut work = Extract { daemon, resolved: backups.next().await?, wanted, live, ask, tables, into };
+        let resolved = backups.next().await?;
+        let mut work = Extract { daemon, resolved, wanted, live, ask, tables, into, takes_place: false };
         loop {
             match Box::pin(work.run(&at.watch)).await {
                 Err(error) => backups.pass_over(&work.resolved, error)?,
-                Ok(report) => return views::to_json(&report),
+                Ok((report, _)) => return views::to_json(&report),
             }
             work.resolved = backups.next().await?;
         }
@@ -130,10 +146,12 @@ pub(super) struct Extract {
     pub(super) ask: ExtractAsk,
     pub(super) tables: Vec<TableName>,
     pub(super) into: String,
+    /// Whether it is to take the place of the live one.
+    pub(super) takes_place: bool,
 }
 
 impl Extract {
-    pub(super) async fn run(&self, watch: &Arc<Watch>) -> Result<ExtractReport> {
+    pub(super) async fn run(&self, watch: &Arc<Watch>) -> Result<(ExtractReport, Made)> {
         let opened = Box::pin(instances::open(&self.daemon, &self.wanted, &self.resolved, watch)).await?;
         let extracted = match self.extract(watch).await {
             Err(error) => Err(self.blame(error).await),
@@ -141,7 +159,9 @@ impl Extract {
         };
         watch.step("close");
         instances::remove(&self.daemon, &self.wanted.name).await?;
-        Ok(self.report(&opened, extracted?))
+        let extracted = extracted?;
+        let made = extracted.made.clone();
+        Ok((self.report(&opened, extracted), made))
     }
 
     /// A server whose pages cannot be had says an I/O error; that it is the backup's is known to the mount.
@@ -167,6 +187,7 @@ impl Extract {
             env: &self.daemon.host.env,
             progress: &watch.progress,
             steps: &steps,
+            takes_place: self.takes_place,
         };
         Ok(match self.tables.is_empty() {
             true => extract::extract_database(&extraction, &self.ask.database, &self.into).await?,

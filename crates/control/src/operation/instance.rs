@@ -96,13 +96,15 @@ impl Part for Deed {
         match done {
             // It was there when it was asked for, so an earlier try has done it.
             Err(Error::Unknown { what: "instance", .. }) if self.ends_it() => Ok(Value::Null),
-            other => other.map(|()| Value::Null),
+            other => other
+                .and_then(|()| at.effect(format!("{} of {name} is done", kind_name(self.kind()))))
+                .map(|()| Value::Null),
         }
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
         let Input { instance: name } = at.input()?;
         let there = at.daemon.catalog.instance(&name).await?.is_some();
-        Ok(if self.ends_it() && !there { Found::Done(Value::Null) } else { Found::NotDone })
+        Ok(if self.ends_it() && !there { Found::Done(Value::Null) } else { Found::Unknown })
     }
 }

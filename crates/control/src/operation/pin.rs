@@ -75,7 +75,7 @@ impl Part for Pin {
     async fn act(&self, at: &At) -> Result<Value> {
         let (source, backup, why) = about(at)?;
         catalog::pin_as(&at.daemon.vault, &source, &backup, pin_of(at)?, &why).await?;
-        Ok(Value::Null)
+        at.effect(format!("backup {backup} is pinned")).map(|()| Value::Null)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
@@ -93,6 +93,6 @@ impl Part for Unpin {
     async fn act(&self, at: &At) -> Result<Value> {
         let (source, backup, _) = about(at)?;
         catalog::unpin(&at.daemon.vault, &source, &backup).await?;
-        Ok(Value::Null)
+        at.effect(format!("no pin is on backup {backup}")).map(|()| Value::Null)
     }
 }

@@ -26,8 +26,10 @@ pub(super) fn unprotect_table() -> Table {
 
 /// Slot first, then catalog. Returns when it is done, or taken back.
 pub(crate) async fn protect(daemon: &Daemon, row: &SourceRow, by: By) -> Result<()> {
+    // One that was there before is not ours to drop: what it keeps, somebody may need.
+    let was_there = inspect::has_slot(&conninfo(&row.url, &row.slot, &daemon.host)?, &row.slot).await?;
     let slot = StepPlan {
-        undo: Some("drop the slot, so that the server keeps no log for nobody".to_owned()),
+        undo: (!was_there).then(|| "drop the slot, so that the server keeps no log for nobody".to_owned()),
         retry: Retry::ONCE,
         ..step("slot", &format!("make the replication slot {}, which keeps the log from now on", row.slot))
     };
@@ -62,7 +64,7 @@ impl Part for Slot {
     async fn act(&self, at: &At) -> Result<Value> {
         let row: SourceRow = at.input()?;
         inspect::create_slot(&conninfo(&row.url, &row.slot, &at.daemon.host)?, &row.slot).await?;
-        Ok(Value::Null)
+        at.effect(format!("slot {} is there", row.slot)).map(|()| Value::Null)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
@@ -93,6 +95,7 @@ impl Part for Register {
             Err(Error::Taken(_)) if at.daemon.catalog.sources().await?.contains(&row) => {}
             other => other?,
         }
+        at.effect(format!("source {} is in the catalog", row.name))?;
         if at.daemon.has_source(&row.name) {
             return Ok(Value::Null);
         }
@@ -108,12 +111,19 @@ impl Part for Register {
 
     async fn look(&self, at: &At) -> Result<Found> {
         let row: SourceRow = at.input()?;
-        let there = at.daemon.has_source(&row.name) && at.daemon.catalog.sources().await?.contains(&row);
-        Ok(if there { Found::Done(Value::Null) } else { Found::NotDone })
+        Ok(match (at.daemon.catalog.sources().await?.contains(&row), at.daemon.has_source(&row.name)) {
+            (true, true) => Found::Done(Value::Null),
+            (true, false) => Found::Unknown,
+            (false, _) => Found::NotDone,
+        })
     }
 
+    /// One of the same name that this operation did not put there stays.
     async fn undo(&self, at: &At) -> Result<()> {
-        forget(at).await
+        match at.daemon.catalog.sources().await?.contains(&at.input::<SourceRow>()?) {
+            true => forget(at).await,
+            false => Ok(()),
+        }
     }
 }
 
@@ -122,6 +132,7 @@ async fn forget(at: &At) -> Result<()> {
     let row: SourceRow = at.input()?;
     if let Ok(source) = at.daemon.take_source(&row.name) {
         source.receiver.stop().await;
+        at.effect(format!("the log of {} is received no more", row.name))?;
     }
     at.daemon.catalog.remove_source(&row.name).await.map(drop)
 }

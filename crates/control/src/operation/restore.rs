@@ -39,6 +39,7 @@ mod preflight;
 mod promise;
 mod quiesce;
 pub(crate) mod rollback;
+mod settings;
 mod snapshot;
 mod swap;
 

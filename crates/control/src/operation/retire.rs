@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{At, By, Part, Table, Wanted, at_once, input, step};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
+use crate::instances::local_bytes;
 use crate::retired;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +42,18 @@ impl Part for Retire {
         match retired::remove(&at.daemon, &at.input::<Input>()?.operation).await {
             // It was there when it was asked for, so an earlier try has done it.
             Err(Error::Unknown { .. }) => Ok(Value::Null),
-            other => other.map(|()| Value::Null),
+            Err(error) => Err(error),
+            Ok(found) => {
+                found.own.iter().for_each(|place| at.work.say(format!("{} is removed with it", place.display())));
+                for place in &found.others {
+                    let size = local_bytes(place) >> 20;
+                    at.work.warn(format!(
+                        "{} is left, {size} MB: a link led to it, and it is not of this cluster alone",
+                        place.display()
+                    ));
+                }
+                Ok(Value::Null)
+            }
         }
     }
 }

@@ -77,7 +77,8 @@ pub(crate) fn view(daemon: &Daemon, run: &Run) -> Operation {
         waived: run.plan().waived,
         started: state.began.unwrap_or(head.created),
         ended: state.ended,
-        error: state.failure.as_ref().map(error_of).or_else(|| catalog_trouble(daemon, run)),
+        way_back: way_back(run),
+        error: state.failure.as_ref().map(|failure| error_of(failure, run)).or_else(|| catalog_trouble(daemon, run)),
         result: (state.status == Status::Succeeded).then(|| result(run)).flatten(),
     }
 }
@@ -111,7 +112,7 @@ fn step(run: &Run, at: usize) -> StepView {
         status: match state.phase {
             Phase::Waiting => StepStatus::Waiting,
             Phase::InFlight => StepStatus::InFlight,
-            Phase::Unknown => StepStatus::Unknown,
+            Phase::Unknown | Phase::Partial => StepStatus::Unknown,
             Phase::Done => StepStatus::Done,
             Phase::Undoing => StepStatus::Undoing,
             Phase::HalfUndone => StepStatus::HalfUndone,
@@ -141,14 +142,22 @@ fn status(status: Status) -> OperationStatus {
     }
 }
 
-fn error_of(failure: &Failure) -> ErrorBody {
+/// Of one that is stuck: the one command that leads back.
+pub(crate) fn way_back(run: &Run) -> Option<String> {
+    Some(format!("rekindle ops {} {}", run.way_back()?, run.head.id))
+}
+
+fn error_of(failure: &Failure, run: &Run) -> ErrorBody {
     let kind = kind_of_code(&failure.code);
+    let back = way_back(run).map(|command| format!("put it right, then `{command}` leads back"));
+    let hint: Vec<String> =
+        Some(failure.hint.clone()).filter(|hint| !hint.is_empty()).into_iter().chain(back).collect();
     ErrorBody {
         code: failure.code.clone(),
         kind: kind.name().to_owned(),
         message: failure.message.clone(),
         causes: failure.causes.clone(),
-        hint: (!failure.hint.is_empty()).then(|| failure.hint.clone()),
+        hint: (!hint.is_empty()).then(|| hint.join("; ")),
         exit_code: kind.exit_code(),
         request_id: None,
     }

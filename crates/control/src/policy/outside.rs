@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use engine::postgres::successor::same_place;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::endpoint::EndpointSpec;
@@ -171,7 +172,8 @@ impl Outside {
     /// How the server of a source in a directory is stopped and started, where the stack says so.
     pub(crate) fn server_of(&self, source: &str, directory: &Path) -> Option<&Service> {
         let all = || self.services.iter().filter(|service| service.server_of.as_deref() == Some(source));
-        let there = all().find(|service| service.directory.as_deref() == Some(directory));
+        let is_there = |named: &PathBuf| same_place(named, directory);
+        let there = all().find(|service| service.directory.as_ref().is_some_and(is_there));
         there.or_else(|| all().find(|service| service.directory.is_none()))
     }
 

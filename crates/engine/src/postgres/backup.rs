@@ -6,6 +6,7 @@
 //! `xlogfuncs.c`: the session that starts it must live until it stops.
 
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +21,7 @@ use vault::format::manifest::ManifestHead;
 use vault::names::BackupId;
 
 use super::control_file::{self, ControlFile};
-use super::info::{ClusterInfo, ConfigFile, ENGINE, Tablespace};
+use super::info::{ClusterInfo, ConfigFile, ENGINE, LeftOutAll, Tablespace};
 use super::lsn::{Lsn, Timeline};
 use super::receive::{Cluster, Receiver};
 use super::source::{DataDirectory, Tail};
@@ -78,12 +79,12 @@ pub async fn back_up(
     let start = begin(&mut sql, look.major).await?;
     let files = store_files(vault, cluster, &look, start, parent, &request, progress.clone()).await?;
     progress.check()?;
-    let (writer, control) = files;
+    let (writer, control, left_out) = files;
     let end = end(&mut sql, look.major).await?;
     let writer = store_tail(writer, &end, control).await?;
     let label = Label::parse(&end.label_file)?;
     log.wait_durable(label.timeline, end.stop, request.log_patience).await?;
-    let info = describe(&mut sql, cluster, &look, start, &end).await?;
+    let info = ClusterInfo { left_out, ..describe(&mut sql, cluster, &look, start, &end).await? };
     sql.close().await;
     let commit = Commit {
         label: request.label,
@@ -164,14 +165,15 @@ async fn store_files(
     parent: Option<BackupId>,
     request: &BackupRequest,
     progress: Arc<Progress>,
-) -> Result<(BackupWriter, Vec<u8>)> {
+) -> Result<(BackupWriter, Vec<u8>, LeftOutAll)> {
     let source = cluster.source.clone();
     let mut writer = BackupWriter::begin(vault, source, parent, request.write.clone(), progress).await?;
-    let tree = DataDirectory::new(&cluster.data_directory, look.control.has_checksums(), start);
-    let stored = tokio::task::spawn_blocking(move || writer.store_tree(&tree).map(|()| writer)).await;
-    let writer = stored.map_err(|e| vault::Error::Internal(e.to_string()))??;
+    let tree = DataDirectory::new(&cluster.data_directory, look.control.has_checksums(), start)?;
+    let stored = move || writer.store_tree(&tree).map(|()| (writer, tree.left_out()));
+    let stored = tokio::task::spawn_blocking(stored).await;
+    let (writer, left_out) = stored.map_err(|e| vault::Error::Internal(e.to_string()))??;
     let (_, control) = read_control(&cluster.data_directory).await?;
-    Ok((writer, control))
+    Ok((writer, control, left_out))
 }
 
 /// The server writes pg_control in one piece but not atomically for readers: a torn one is read again.
@@ -179,7 +181,8 @@ async fn read_control(data_directory: &Path) -> Result<(ControlFile, Vec<u8>)> {
     let path = data_directory.join(control_file::PATH);
     let mut tries = 0;
     loop {
-        let bytes = tokio::fs::read(&path).await.map_err(|e| Error::file("read", &path, e))?;
+        let bytes =
+            vault::beneath::read(data_directory, control_file::PATH).map_err(|e| Error::file("read", &path, e))?;
         match ControlFile::parse(&bytes) {
             Ok(control) => return Ok((control, bytes)),
             Err(error) if tries == CONTROL_FILE_TRIES => return Err(error),
@@ -282,6 +285,7 @@ async fn describe(sql: &mut Connection, cluster: &Cluster, look: &Look, start: L
         outside_config: outside_config(sql, &cluster.data_directory).await?,
         databases: census::take(sql, &cluster.conninfo, census::Sequences::Read).await?,
         roles: census::roles(sql).await?,
+        left_out: LeftOutAll::default(),
     })
 }
 
@@ -298,15 +302,34 @@ async fn outside_config(sql: &mut Connection, data_directory: &Path) -> Result<V
     let mut files = Vec::new();
     for row in 0..rows.rows.len() {
         let (Some(setting), Some(path)) = (rows.get(row, "name"), rows.get(row, "setting")) else { continue };
-        if Path::new(path).starts_with(data_directory) {
+        // Stored with the data directory, unless it is a link there: then it is what the link leads to.
+        let inside = Path::new(path).strip_prefix(data_directory).ok().and_then(Path::to_str);
+        if inside.is_some_and(|inside| {
+            !vault::beneath::read(data_directory, inside).is_err_and(|e| vault::beneath::is_led_away(&e))
+        }) {
             continue;
         }
-        match std::fs::read_to_string(path) {
+        match read_as_server(data_directory, path) {
             Ok(content) => files.push(ConfigFile { setting: setting.to_owned(), path: path.to_owned(), content }),
             Err(error) => tracing::warn!(path, %error, "this configuration file is not part of the backup"),
         }
     }
     Ok(files)
+}
+
+/// A file that the server names. Where it is and who may read it is the server's word, so root must not read it for them.
+fn read_as_server(data_directory: &Path, path: &str) -> std::io::Result<String> {
+    if !super::owner::we_are_root() {
+        return std::fs::read_to_string(path);
+    }
+    let owner = std::fs::metadata(data_directory)?;
+    let mut cat = std::process::Command::new("cat");
+    cat.args(["--", path]).uid(owner.uid()).gid(owner.gid()).current_dir("/").stdin(std::process::Stdio::null());
+    let answer = cat.output()?;
+    if !answer.status.success() {
+        return Err(std::io::Error::other(String::from_utf8_lossy(&answer.stderr).trim().to_owned()));
+    }
+    String::from_utf8(answer.stdout).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]

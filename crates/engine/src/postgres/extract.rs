@@ -6,10 +6,12 @@
 //! again when a program fails. Once all data was offered to the live server nothing is removed: what is missing is told by an
 //! error, and what is there is left for a person to look at. A future that is dropped midway leaves what it made.
 
+mod again;
 mod count;
 mod database;
 mod dump;
 mod grants;
+mod look;
 mod outcome;
 mod roles;
 mod session;
@@ -17,6 +19,7 @@ mod swap;
 mod swap_tables;
 mod tables;
 mod undo;
+mod unlogged;
 
 use std::path::Path;
 
@@ -24,16 +27,25 @@ use serde::{Deserialize, Serialize};
 use vault::Env;
 use vault::backup::tree::Progress;
 
-pub use swap::{SwappedDatabase, reopen_database, swap_database};
-pub use swap_tables::{SwappedTables, swap_blockers, swap_tables};
+pub use look::{Look, PAST_EVENT_TRIGGERS, look_before};
+pub use swap::{
+    Subscription, SwappedDatabase, database_oid, enable_subscriptions, enabled_subscriptions, rename_database,
+    reopen_database, swap_database,
+};
+pub use swap_tables::{SwapOutlook, SwappedTables, TableSwap, keeper, swap_outlook, swap_tables};
 pub use tables::{TableName, extract_tables};
-pub use undo::{has_database, has_schema, remove_database, remove_empty_schema, remove_schema, take_tables_back};
+pub use undo::{
+    has_database, has_schema, placed, remove_database, remove_empty_schema, remove_schema, take_tables_back,
+};
+pub(in crate::postgres) use unlogged::of_databases;
+pub use unlogged::unlogged_in;
 
 use super::instance::Instance;
 use super::quote;
 use super::stopwatch::{Durations, Steps, Stopwatch};
 use super::wire::{Connection, Conninfo};
 use crate::error::{Error, Result};
+use again::Again;
 use count::{Census, Scope};
 use database::Database;
 use dump::Workshop;
@@ -55,6 +67,8 @@ pub struct Extraction<'a> {
     pub env: &'a Env,
     pub progress: &'a Progress,
     pub steps: Steps<'a>,
+    /// Whether it takes the place of what is live: then a table is refused whose rows a backup does not hold.
+    pub takes_place: bool,
 }
 
 impl std::fmt::Debug for Extraction<'_> {
@@ -86,7 +100,25 @@ pub struct Extracted {
     pub attention: Vec<String>,
     /// What was left out on purpose, each with the reason or the statement that adds it.
     pub left_out: Vec<String>,
+    /// What was made in the live server.
+    #[serde(default)]
+    pub made: Made,
     pub durations: Durations,
+}
+
+/// What was made in the live server, by number: names may be given to others. So it can be told later whether it is still ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Of a whole database.
+    pub database: u32,
+    /// Of tables, with their partitions: the names that they had at the moment.
+    pub tables: Vec<MadeTable>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeTable {
+    pub table: TableName,
+    pub oid: u32,
 }
 
 /// Restores `database` of the instance into the live server as the new database `into`.
@@ -107,7 +139,13 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
     }
     watch.step("verify");
     let tables = verify(at, database, into, Scope::Database, &mut outcome).await?;
-    let Prepared { roles, mut left_out, .. } = prepared;
+    let Prepared { mut live, source, roles, mut left_out, .. } = prepared;
+    if !source.allows_connections && !at.takes_place {
+        live.query(&database::allow(into, false)).await?;
+        left_out.push(format!("database {into} accepts no connections, as {database} did not"));
+    }
+    let made = database::describe(&mut live, into).await?.map_or(0, |is| is.oid);
+    live.close().await;
     left_out.extend(roles.memberships);
     Ok(Extracted {
         what: format!("database {database}"),
@@ -118,6 +156,7 @@ pub async fn extract_database(at: &Extraction<'_>, database: &str, into: &str) -
         harmless: outcome.harmless,
         attention: outcome.attention,
         left_out,
+        made: Made { database: made, tables: Vec::new() },
         durations: watch.finish(),
     })
 }
@@ -148,17 +187,22 @@ async fn prepare(at: &Extraction<'_>, database: &str, into: &str) -> Result<Prep
     let mut there = session::open(&at.instance.conninfo(database)?, database).await?;
     check_extensions(&mut there, &mut live).await?;
     let roles = roles::plan(&mut there, &mut live, &Scope::Database).await?;
+    let mut left_out = source.left_out();
+    left_out.extend(unlogged::told(&unlogged::find(&mut there, &Scope::Database).await?));
     there.close().await;
     let shop = Workshop::make(at)?;
-    let left_out = source.left_out();
     Ok(Prepared { live, source, roles, shop, into: into.to_owned(), made: false, left_out })
 }
 
-/// The database as it was, or which ones there were.
+/// The database as it was, or which ones there were. One that accepts no connections is opened: the instance is ours.
 async fn source_database(at: &Extraction<'_>, name: &str) -> Result<Database> {
     let mut there = session::open(&at.instance.conninfo("postgres")?, "postgres").await?;
     let found = database::describe(&mut there, name).await?;
-    let names = session::column(&mut there, "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1").await?;
+    let names =
+        session::column(&mut there, "SELECT datname FROM pg_database WHERE datname <> 'template0' ORDER BY 1").await?;
+    if found.as_ref().is_some_and(|found| !found.allows_connections) {
+        there.query(&database::allow(name, true)).await?;
+    }
     there.close().await;
     found.ok_or_else(|| {
         Error::declined(
@@ -211,7 +255,10 @@ async fn fill(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     *made = true;
     live.query(&format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", quote::ident(into))).await?;
     watch.step("restore");
-    shop.restore(at, into, None).await
+    let mut outcome = shop.restore(at, into, None).await?;
+    let again = Again { database: &source.name, into, scope: &Scope::Database, entries: None };
+    again.run(at, shop, &mut outcome).await?;
+    Ok(outcome)
 }
 
 /// What the dump does not bring: statistics, and what belongs to the database itself. What fails here needs attention.
@@ -264,7 +311,9 @@ async fn verify(
     let here = Census::take(at.live, live_database, &scope, at.jobs).await;
     match (there, here) {
         (Ok(there), Ok(here)) => {
-            lost.extend(there.differences(&here));
+            let differences = there.differences(&here);
+            lost.extend(differences.lost);
+            outcome.attention.extend(differences.attention);
             if lost.is_empty() {
                 return Ok(there.into_tables());
             }

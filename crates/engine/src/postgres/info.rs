@@ -35,6 +35,23 @@ pub struct ClusterInfo {
     /// Of people; backups of earlier versions of Rekindle name none.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// What stood in the data directory and was not stored.
+    #[serde(default)]
+    pub left_out: LeftOutAll,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutAll {
+    pub total: u64,
+    /// The first of them, by path.
+    pub first: Vec<LeftOut>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Below the data directory, with what cannot be shown escaped.
+    pub path: String,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 
 /// A socket's whole path may have 107 bytes.
 const SOCKET_FOLDER_BYTES_MAX: usize = 85;
+const SOCKET_FOLDER: &str = "rekindle-";
 /// Every look starts a backend, so a long recovery is looked at less often than a short one.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_millis(200);
@@ -45,13 +46,22 @@ impl Instance {
         if data_directory.as_os_str().len() <= SOCKET_FOLDER_BYTES_MAX {
             return Ok(data_directory.to_owned());
         }
-        let folder = tempfile::Builder::new().prefix("rekindle-").tempdir();
+        let folder = tempfile::Builder::new().prefix(SOCKET_FOLDER).tempdir();
         let folder = folder.map_err(|e| Error::file("make", Path::new("a folder for the socket"), e))?.keep();
         if let Some(user) = run_as {
             std::os::unix::fs::chown(&folder, Some(user.uid), Some(user.gid))
                 .map_err(|e| Error::file("give away", &folder, e))?;
         }
         Ok(folder)
+    }
+
+    /// After the server is gone for good: the folder that was made for its socket.
+    pub fn remove_socket_folder(&self) {
+        let is_made = self.socket_folder.parent() == Some(&std::env::temp_dir())
+            && self.socket_folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SOCKET_FOLDER));
+        if is_made && let Err(error) = std::fs::remove_dir_all(&self.socket_folder) {
+            tracing::debug!(folder = %self.socket_folder.display(), %error, "the socket's folder was not removed");
+        }
     }
 
     /// Starts the server and returns at once; `wait_connectable` sees it come up.
@@ -77,6 +87,17 @@ impl Instance {
             wait_left(server).await;
         }
         Ok(())
+    }
+
+    /// A setting as the server would read it from its files now; it need not run. Nothing where its files cannot be read.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>> {
+        let mut command = self.command("postgres")?;
+        command.arg("-C").arg(name).stdout(Stdio::piped());
+        let program = PathBuf::from(command.get_program());
+        let done = tokio::task::spawn_blocking(move || command.output()).await;
+        let done = done.map_err(|e| vault::Error::Internal(e.to_string()))?;
+        let done = done.map_err(|e| Error::file("run", &program, e))?;
+        Ok(done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned()))
     }
 
     fn command(&self, program: &str) -> Result<Command> {
@@ -149,11 +170,23 @@ impl Instance {
 
     /// An error with the end of the server's own log, which says why.
     pub fn failed(&self, what: &str) -> Error {
-        let log = std::fs::read_to_string(self.data_directory.join(LOG_FILE)).unwrap_or_default();
+        let log = vault::beneath::read(&self.data_directory, LOG_FILE).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
-        Error::Instance { what: what.to_owned(), log: lines[from..].join("\n") }
+        let lines = &lines[from..];
+        match lines.iter().rev().find_map(|line| missing_library(line)) {
+            Some(library) => Error::Library { library: library.to_owned(), log: lines.join("\n") },
+            None => Error::Instance { what: what.to_owned(), log: lines.join("\n") },
+        }
     }
+}
+
+/// Of `FATAL:  could not access file "NAME": No such file or directory` (dfmgr.c), in which only the name is not translated.
+fn missing_library(line: &str) -> Option<&str> {
+    let (before, rest) =
+        line.split_once("could not access file \"").or_else(|| line.split_once("could not load library \""))?;
+    before.contains("FATAL").then(|| rest.split('"').next()).flatten()
 }
 
 /// The server of a data directory whose files lie in `local`, if it lives.
@@ -162,7 +195,13 @@ pub(super) fn server_in(local: &Path, data_directory: &Path) -> Option<Pid> {
     // The number may be another process's by now.
     let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
     let own = data_directory.as_os_str().as_bytes();
-    words.split(|byte| *byte == 0).any(|word| word == own).then_some(pid)
+    let is_named = || words.split(|byte| *byte == 0).any(|word| word == own);
+    // It may have been started by another name of the directory; it stands in it.
+    let stands_in = || {
+        let place = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).ok();
+        place.is_some_and(|place| data_directory.canonicalize().is_ok_and(|own| own == place))
+    };
+    (is_named() || stands_in()).then_some(pid)
 }
 
 /// Ends a server, and its children with it. Returns when no process of it is left.

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod info;
 pub mod inspect;
 pub mod instance;
+pub mod limits;
 pub mod lineage;
 pub mod lsn;
 pub mod migrations;

@@ -208,7 +208,9 @@ impl Opened {
             kill_server(pid, &local, &self.instance.data_directory).await?;
         }
         let (home, into) = (self.home.clone(), self.instance.data_directory.clone());
-        blocking(move || home.map_or(Ok(()), |home| remove_mount(&home, &into))).await
+        blocking(move || home.map_or(Ok(()), |home| remove_mount(&home, &into))).await?;
+        self.instance.remove_socket_folder();
+        Ok(())
     }
 }
 

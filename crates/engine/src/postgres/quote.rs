@@ -14,6 +14,12 @@ pub fn literal(text: &str) -> String {
     if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// A stem with an ending as one name. Where both are longer than a name may be, the stem is cut behind a whole character.
+pub fn name_with(stem: &str, ending: &str) -> String {
+    let room = NAME_BYTES_MAX.saturating_sub(ending.len());
+    format!("{}{ending}", &stem[..stem.floor_char_boundary(room)])
+}
+
 /// `dbname='…'` for the `-d` of the server's programs, which would take some names for whole connection strings.
 pub(crate) fn dbname(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))

@@ -25,6 +25,7 @@ use vault::names::SourceName;
 
 use super::binaries::Binaries;
 use super::instance::Instance;
+use super::limits::Limits;
 use super::lsn::{Lsn, Timeline};
 use super::opened::Opened;
 use super::owner::{self, User};
@@ -39,10 +40,12 @@ use fetch::Fetch;
 mod config;
 mod fetch;
 mod folder;
+mod limits;
 mod mounted;
+mod quiet;
 
 pub use fetch::ask as fetch_log_file;
-pub use folder::{MARKER, is_complete};
+pub use folder::{MARKER, is_complete, is_of, must_be_free, note};
 pub use mounted::MountAsk;
 
 pub use super::stopwatch::{Durations, Steps};
@@ -89,6 +92,8 @@ pub struct RestoreRequest {
     /// who need nothing of us for it.
     pub start: bool,
     pub purpose: Purpose,
+    /// Which operation asks for it; it is noted in the directory.
+    pub operation: Option<String>,
     /// Mounts the backup where this host lets us, instead of copying it.
     pub mount: Option<MountAsk>,
 }
@@ -188,13 +193,18 @@ async fn fill_and_start(
         }
     };
     watch.step("settings");
-    config::write(prepared, resolved, request)?;
+    config::write_cluster(prepared, resolved, request)?;
+    prepared.preload = quiet::preload(prepared).await?;
+    config::write_own(prepared, request)?;
     if !request.start {
         watch.step("log");
         fetch.place_all(resolved).await?;
+        prepared.limits = tokio::task::block_in_place(|| limits::in_placed_log(prepared, resolved))?;
+        config::write_recovery(prepared, resolved, request)?;
         folder::place_tail(prepared).await?;
         return Ok((totals, Verified::default()));
     }
+    config::write_recovery(prepared, resolved, request)?;
     folder::place_tail(prepared).await?;
     watch.step("replay");
     fetch.answer()?;
@@ -255,6 +265,9 @@ pub(crate) struct Prepared {
     pub(crate) mount: Option<MountAsk>,
     /// Why they do not, where that was asked for.
     pub(crate) not_mounted: Option<String>,
+    /// With which the server is started.
+    limits: Limits,
+    preload: quiet::Preload,
     /// Written into a mount and not durable yet.
     later: Mutex<BTreeSet<PathBuf>>,
 }
@@ -281,6 +294,14 @@ impl Prepared {
         mounted::wait_durable(self).await
     }
 
+    /// Stops the server, also one that is ending by itself.
+    async fn take_down(&self) -> Result<()> {
+        match self.instance.stop().await {
+            Err(error) if self.instance.is_running() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn opened(&self) -> Opened {
         Opened { instance: self.instance.clone(), home: self.mount.as_ref().map(|mount| mount.home.clone()) }
     }
@@ -292,8 +313,11 @@ impl Prepared {
             None if self.instance.is_running() => self.instance.stop().await,
             None => Ok(()),
         };
-        if let Err(error) = gone {
-            tracing::error!(%error, into = %self.into.display(), "what failed could not be taken away");
+        match gone {
+            Ok(()) => self.instance.remove_socket_folder(),
+            Err(error) => {
+                tracing::error!(%error, into = %self.into.display(), "what failed could not be taken away");
+            }
         }
     }
 }
@@ -312,6 +336,7 @@ async fn prepare(
         None => ports::choose(vault.env())?,
     };
     let reader = Arc::new(BackupReader::open(vault, source, &resolved.backup.id).await?);
+    let limits = limits::at_backup(&reader).await?;
     let (mount, not_mounted) = mounted::choose(request)?;
     let (into, tablespaces) = match &mount {
         Some(mount) => mounted::claim(mount, request, resolved, owner)?,
@@ -332,8 +357,20 @@ async fn prepare(
         run_as: owner,
         superuser: resolved.info.superuser.clone(),
     };
-    let later = Mutex::default();
-    Ok(Prepared { reader, into, tablespaces, instance, owner, fetch_socket, mount, not_mounted, later })
+    let (later, preload) = (Mutex::default(), quiet::Preload::default());
+    Ok(Prepared {
+        reader,
+        into,
+        tablespaces,
+        instance,
+        owner,
+        fetch_socket,
+        mount,
+        not_mounted,
+        limits,
+        preload,
+        later,
+    })
 }
 
 /// Servers refuse to run as root, so as root the files get an owner; otherwise they are ours.
@@ -372,8 +409,33 @@ async fn write_files(prepared: &Prepared, request: &RestoreRequest, progress: &A
     Ok(written.await.map_err(|e| vault::Error::Internal(e.to_string()))??)
 }
 
-/// Starts the server and waits until it pauses at the target, then compares where it is with where it should be.
+/// Recovers up to the target, then compares where the server is with where it should be. One that was started with too little to go on
+/// has stopped short, and is started again with more.
 async fn replay(
+    prepared: &mut Prepared,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    fetch: &Fetch,
+    progress: &Progress,
+) -> Result<Connection> {
+    loop {
+        let paused = replay_once(prepared, resolved, request, fetch, progress).await;
+        progress.check()?;
+        let Some(raised) = limits::raised_by_server(prepared) else {
+            let mut sql = paused?;
+            compare_reached(&mut sql, resolved).await?;
+            return Ok(sql);
+        };
+        tracing::info!(?raised, into = %prepared.into.display(), "the log needs higher limits: the recovery starts again with them");
+        drop(paused);
+        prepared.take_down().await?;
+        prepared.limits = raised;
+        config::write_recovery(prepared, resolved, request)?;
+    }
+}
+
+/// Starts the server and waits until it pauses.
+async fn replay_once(
     prepared: &mut Prepared,
     resolved: &Resolved,
     request: &RestoreRequest,
@@ -387,7 +449,7 @@ async fn replay(
     loop {
         alive()?;
         match sql.value(PAUSED).await {
-            Ok(Some(paused)) if paused == "t" => break,
+            Ok(Some(paused)) if paused == "t" => return Ok(sql),
             Ok(Some(paused)) if paused == "promoted" => {
                 return Err(Error::NotReached {
                     asked: resolved.asked.clone(),
@@ -404,8 +466,6 @@ async fn replay(
             Err(error) => return Err(error),
         }
     }
-    compare_reached(&mut sql, resolved).await?;
-    Ok(sql)
 }
 
 /// Between the choice of a port and the server's start another may take it: then the server ends before it has touched anything, and
@@ -487,6 +547,8 @@ fn restored(
     progress: &Progress,
     durations: Durations,
 ) -> Restored {
+    let mut not_covered = config::not_covered(prepared, resolved);
+    not_covered.extend(verified.unlogged.iter().cloned());
     Restored {
         source: source.to_string(),
         asked: resolved.asked.clone(),
@@ -508,7 +570,7 @@ fn restored(
         bytes_fetched: progress.bytes_moved.load(std::sync::atomic::Ordering::Relaxed),
         verified,
         promoted: request.start && request.purpose != Purpose::Peek,
-        not_covered: config::not_covered(prepared, resolved),
+        not_covered,
         durations,
         opened: request.start.then(|| prepared.opened()),
     }

@@ -105,6 +105,7 @@ fn info(cluster: &Cluster) -> ClusterInfo {
         outside_config: Vec::new(),
         databases: Vec::new(),
         roles: Vec::new(),
+        left_out: Default::default(),
     }
 }
 

@@ -2,17 +2,23 @@
 //! Follows `basebackup.c`: `excludeDirContents`, `excludeFiles`, `noChecksumFiles`, unlogged and temporary relations.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use vault::backup::tree::{PageState, Tree, TreeEntry, TreeFile, TreeKind};
 
 use super::checksum::{self, PAGE_BYTES};
-use super::control_file;
+use super::info::LeftOutAll;
 use super::lsn::Lsn;
+use crate::error::Result;
+use roots::Roots;
+use walk::Walk;
+
+mod roots;
+mod walk;
 
 /// Blocks in a full segment file of a relation (1 GiB).
 const RELATION_SEGMENT_BLOCKS: u64 = 131_072;
@@ -25,11 +31,15 @@ const LEFT_OUT: &[&str] = &[
     "backup_label.old",
     "backup_manifest",
     "current_logfiles.tmp",
+    "fallback_promote",
     "pg_internal.init",
     "postgresql.auto.conf.tmp",
     "postmaster.opts",
     "postmaster.pid",
+    "promote",
     "recovery.done",
+    "recovery.signal",
+    "standby.signal",
     "tablespace_map",
 ];
 /// Files of ours in a restored directory; a backup of it does not carry them on.
@@ -43,28 +53,29 @@ pub struct DataDirectory {
     checksums: bool,
     /// Pages written after the backup began are mended by the log; their checksum may be torn.
     backup_start: Lsn,
+    roots: Roots,
 }
 
 impl DataDirectory {
-    pub fn new(root: &Path, checksums: bool, backup_start: Lsn) -> DataDirectory {
-        DataDirectory { root: root.to_owned(), checksums, backup_start }
+    pub fn new(root: &Path, checksums: bool, backup_start: Lsn) -> Result<DataDirectory> {
+        Ok(DataDirectory { root: root.to_owned(), checksums, backup_start, roots: Roots::open(root)? })
+    }
+
+    /// What stood there and was not stored, so far.
+    pub fn left_out(&self) -> LeftOutAll {
+        self.roots.left_out()
     }
 }
 
 impl Tree for DataDirectory {
     fn walk(&self) -> Box<dyn Iterator<Item = vault::Result<TreeEntry>> + Send + '_> {
-        Box::new(Walk { root: &self.root, open: vec![], started: false })
+        Box::new(Walk::new(&self.root, &self.roots))
     }
 
     fn open(&self, path: &str) -> io::Result<Option<Box<dyn TreeFile>>> {
-        match File::open(self.root.join(path)) {
-            Ok(file) => {
-                let first_block = self.checksums.then(|| first_block(path)).flatten();
-                Ok(Some(Box::new(DataFile { file, first_block, backup_start: self.backup_start })))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(file) = self.roots.open_file(path)? else { return Ok(None) };
+        let first_block = self.checksums.then(|| first_block(path)).flatten();
+        Ok(Some(Box::new(DataFile { file, first_block, backup_start: self.backup_start })))
     }
 }
 
@@ -115,91 +126,6 @@ impl TreeFile for DataFile {
             _ => PageState::Good,
         }
     }
-}
-
-/// Depth first; each folder's names are read and sorted when it is reached.
-struct Walk<'a> {
-    root: &'a Path,
-    open: Vec<std::vec::IntoIter<String>>,
-    started: bool,
-}
-
-impl Iterator for Walk<'_> {
-    type Item = vault::Result<TreeEntry>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if !self.started {
-            self.started = true;
-            if let Err(error) = self.enter("") {
-                return Some(Err(error));
-            }
-        }
-        loop {
-            let path = match self.open.last_mut()?.next() {
-                Some(path) => path,
-                None => {
-                    self.open.pop();
-                    continue;
-                }
-            };
-            match self.entry(path) {
-                Ok(None) => {}
-                Ok(Some(entry)) => return Some(Ok(entry)),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-}
-
-impl Walk<'_> {
-    /// `None` for what has gone since, or is neither folder nor file.
-    fn entry(&mut self, path: String) -> vault::Result<Option<TreeEntry>> {
-        let full = self.root.join(&path);
-        // Links are followed: `pg_wal` and tablespaces are stored as the folders they are.
-        let meta = match fs::metadata(&full) {
-            Ok(meta) => meta,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(&full, error)),
-        };
-        let kind = if meta.is_dir() {
-            self.enter(&path)?;
-            TreeKind::Folder
-        } else if meta.is_file() {
-            TreeKind::File { size: meta.len(), page_size: PAGE_BYTES as u32 }
-        } else {
-            return Ok(None);
-        };
-        let modified = meta.mtime() * 1_000_000 + meta.mtime_nsec() / 1000;
-        Ok(Some(TreeEntry { path, kind, mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), modified }))
-    }
-
-    fn enter(&mut self, folder: &str) -> vault::Result<()> {
-        let full = self.root.join(folder);
-        let mut names = Vec::new();
-        let listing = match fs::read_dir(&full) {
-            Ok(listing) => listing,
-            // A database may be dropped while it is walked.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_empty() => return Ok(()),
-            Err(error) => return Err(unreadable(&full, error)),
-        };
-        for entry in listing {
-            let name = entry.map_err(|e| unreadable(&full, e))?.file_name().into_string().map_err(|name| {
-                vault::Error::Invalid(format!("the name {} in {} is not UTF-8", name.display(), full.display()))
-            })?;
-            names.push(name);
-        }
-        let paths = kept_names(folder, names).into_iter().map(|name| match folder {
-            "" => name,
-            folder => format!("{folder}/{name}"),
-        });
-        let paths: Vec<String> = paths.filter(|path| path != control_file::PATH).collect();
-        self.open.push(paths.into_iter());
-        Ok(())
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> vault::Error {
-    vault::Error::File { action: "read", path: path.display().to_string(), source }
 }
 
 /// The names of a folder that are stored, in order.

@@ -25,14 +25,17 @@ use super::control_file::{self, ControlFile, State};
 use super::instance::server_in;
 use super::lsn::Lsn;
 use crate::error::{Error, Result};
+use carry::carry;
+use reads::{Told, reads};
+
+mod carry;
+pub mod links;
+pub mod reads;
+pub mod trial;
 
 const MARK: &str = "rekindle.successor";
 /// What pg_control is called in a directory that is fenced.
 const FENCED: &str = "global/pg_control.retired";
-/// What a cluster keeps of its settings in its own directory; in the new one they are as the old one has them now.
-const SETTINGS: &[&str] = &["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d"];
-/// Certificates and keys, by their endings.
-const CREDENTIALS: &[&str] = &["crt", "key", "pem", "crl"];
 
 /// The directories of one exchange, and the word that marks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,9 @@ pub struct Succession {
     /// Of the new one where it is a mount that was made before: what is local of it.
     #[serde(default)]
     pub made_in: Option<PathBuf>,
+    /// What the server calls the live one, where that is a link to it: the link stays what it is, and leads to the new one then.
+    #[serde(default)]
+    pub called: Option<PathBuf>,
 }
 
 /// See the head of this file.
@@ -57,7 +63,8 @@ pub enum Stand {
 
 impl Succession {
     /// Beside the live directory, on its file system.
-    pub fn beside(live: &Path, word: &str) -> Succession {
+    pub fn beside(called: &Path, word: &str) -> Succession {
+        let live = &called.canonicalize().unwrap_or_else(|_| called.to_owned());
         let named = |what: &str| PathBuf::from(format!("{}.{what}-{word}", live.display()));
         Succession {
             live: live.to_owned(),
@@ -66,6 +73,7 @@ impl Succession {
             undone: named("undone"),
             word: word.to_owned(),
             made_in: None,
+            called: (called != live).then(|| called.to_owned()),
         }
     }
 
@@ -79,6 +87,7 @@ impl Succession {
             live,
             word: word.to_owned(),
             made_in: None,
+            called: None,
         }
     }
 
@@ -164,28 +173,12 @@ impl Succession {
     }
 
     /// The new one gets the settings of the old one as they are now, and its mark. Before the exchange, and while both can be read; can be
-    /// repeated.
-    pub fn prepare(&self) -> Result<()> {
+    /// repeated. `told` is what the old one said of itself while it ran.
+    pub fn prepare(&self, told: &Told) -> Result<()> {
         if self.stand() != Stand::Before {
             return Ok(());
         }
-        for name in SETTINGS {
-            let (from, to) = (self.live.join(name), self.staged.join(name));
-            remove(&to)?;
-            if from.exists() {
-                copy(&from, &to)?;
-            }
-        }
-        for entry in list(&self.live)? {
-            let is_credential = |ending: &std::ffi::OsStr| CREDENTIALS.iter().any(|known| ending == *known);
-            if entry.extension().is_some_and(is_credential) {
-                let to = self.staged.join(entry.file_name().unwrap_or_default());
-                copy(&entry, &to)?;
-            }
-        }
-        for ours in ["rekindle.conf", "rekindle.recovery.conf", "rekindle.hba.conf"] {
-            remove(&self.staged.join(ours))?;
-        }
+        carry(&reads(&self.live, told), &self.live, &self.staged)?;
         let mark = self.staged.join(MARK);
         write_durably(&mark, &self.word)?;
         like(&mark, &self.staged)?;
@@ -221,6 +214,8 @@ impl Succession {
         if self.stand() == Stand::Exchanged {
             rename(&self.staged, &self.retired)?;
         }
+        self.settle(&self.live)?;
+        self.settle(&self.retired)?;
         fence(&self.retired)
     }
 
@@ -245,6 +240,8 @@ impl Succession {
                 rename(place, &self.undone)?;
             }
         }
+        self.settle(&self.live)?;
+        self.settle(&self.undone)?;
         fence(&self.undone)
     }
 
@@ -278,6 +275,11 @@ impl Succession {
             }),
         }
     }
+}
+
+/// Whether two names are of one place.
+pub fn same_place(one: &Path, two: &Path) -> bool {
+    one == two || one.canonicalize().ok().is_some_and(|one| two.canonicalize().is_ok_and(|two| one == two))
 }
 
 /// Whether a server runs in a directory, whoever started it.

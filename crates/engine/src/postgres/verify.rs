@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use vault::backup::tree::{PageState, Tree, TreeKind};
 
 use super::backup::census::{self, Sequences};
+use super::extract;
 use super::info::ClusterInfo;
 use super::instance::Instance;
 use super::lsn::Lsn;
@@ -30,6 +31,9 @@ pub struct Verified {
     pub pages_bad: u64,
     /// What differs from the backup's record; not always wrong, as the log may have changed it on purpose.
     pub findings: Vec<String>,
+    /// Relations whose contents no backup holds, in words.
+    #[serde(default)]
+    pub unlogged: Vec<String>,
     /// What tools for migrations have noted.
     #[serde(default)]
     pub migrations: Vec<Migrations>,
@@ -76,6 +80,8 @@ async fn compare_all(
     let mut verified = Verified::default();
     let there = census::take(sql, &instance.conninfo("postgres")?, sequences).await?;
     verified.databases = there.iter().map(|database| database.name.clone()).collect();
+    let names = verified.databases.clone();
+    verified.unlogged = extract::of_databases(&instance.conninfo("postgres")?, names.iter().map(String::as_str)).await;
     verified.relations = there.iter().map(|database| database.relations_total).sum();
     let roles = census::roles(sql).await?;
     compare::compare(info, &there, &roles).into_iter().for_each(|finding| verified.find(finding));
@@ -91,7 +97,7 @@ struct Pages {
 /// Reads all relation files. The server runs meanwhile, so a page that looks bad is read again before it counts.
 fn read_pages(data_directory: &Path) -> Result<Pages> {
     // Every page is judged: none is excused for being newer than the backup.
-    let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX));
+    let tree = DataDirectory::new(data_directory, true, Lsn(u64::MAX))?;
     let mut pages = Pages { checked: 0, bad: Vec::new() };
     let mut block = vec![0; 1 << 20];
     for entry in tree.walk() {

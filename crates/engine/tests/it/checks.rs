@@ -30,6 +30,7 @@ fn info_of(server: &Server, checksums: bool) -> ClusterInfo {
         outside_config: Vec::new(),
         databases: Vec::new(),
         roles: Vec::new(),
+        left_out: Default::default(),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Pair {
     workdir: tempfile::TempDir,
     env: Env,
     progress: Progress,
+    /// What is restored is to take the place of what is live.
+    pub(crate) takes_place: bool,
     /// Cancels the work as this part of it begins.
     cancel_at: Mutex<Option<&'static str>>,
 }
@@ -33,7 +35,7 @@ impl Pair {
         Pair::new(Server::builder().major(major).start(), Server::builder().major(major).start())
     }
 
-    fn new(moment: Server, live: Server) -> Pair {
+    pub(crate) fn new(moment: Server, live: Server) -> Pair {
         let workdir = tempfile::tempdir().unwrap();
         fs::set_permissions(workdir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let (instance, conninfo) = (instance_of(&moment), conninfo(&live.url("postgres")));
@@ -45,6 +47,7 @@ impl Pair {
             workdir,
             env: Env::system(),
             progress: Progress::default(),
+            takes_place: false,
             cancel_at: Mutex::default(),
         }
     }
@@ -58,6 +61,7 @@ impl Pair {
             env: &self.env,
             progress: &self.progress,
             steps,
+            takes_place: self.takes_place,
         }
     }
 
@@ -94,7 +98,7 @@ pub(crate) fn rows_of(extracted: &Extracted, table: &str) -> Option<u64> {
     extracted.tables.iter().find(|rows| rows.name == table).map(|rows| rows.rows)
 }
 
-fn said(error: &Error) -> String {
+pub(crate) fn said(error: &Error) -> String {
     format!("{} {error} ({})", error.code(), error.hint().unwrap_or_default())
 }
 

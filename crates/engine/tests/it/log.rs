@@ -21,6 +21,14 @@ fn line(event: &Event) -> Option<String> {
             format!("{lsn} END_OF_RECOVERY {timeline} {previous_timeline}")
         }
         Event::BackupEnd { lsn, start, .. } => format!("{lsn} BACKUP_END {start}"),
+        Event::ParameterChange { lsn, limits, .. } => format!(
+            "{lsn} PARAMETER_CHANGE {} {} {} {} {}",
+            limits.max_connections,
+            limits.max_worker_processes,
+            limits.max_wal_senders,
+            limits.max_prepared_transactions,
+            limits.max_locks_per_transaction
+        ),
         Event::Switch { lsn, .. } => format!("{lsn} SWITCH"),
         Event::Rows(_) => return None,
     })
@@ -58,6 +66,10 @@ fn dumped_line(text: &str) -> Option<String> {
             )
         }
         ("XLOG", "BACKUP_END") => format!("{lsn} BACKUP_END {}", short(rest)),
+        ("XLOG", "PARAMETER_CHANGE") => {
+            let values: Vec<&str> = rest.split(' ').filter_map(|word| Some(word.split_once('=')?.1)).take(5).collect();
+            format!("{lsn} PARAMETER_CHANGE {}", values.join(" "))
+        }
         ("XLOG", "SWITCH") => format!("{lsn} SWITCH"),
         _ => return None,
     })
@@ -176,6 +188,7 @@ fn events_are_those_of_pg_waldump() {
         let events = compare(&server, 1, segment_bytes);
         let count = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
         assert_eq!(count(|event| matches!(event, Event::RestorePoint { .. })), 21);
+        assert_ne!(count(|event| matches!(event, Event::ParameterChange { .. })), 0);
         assert_eq!(count(|event| matches!(event, Event::Commit(x) if x.prepared)), 2);
         assert_eq!(count(|event| matches!(event, Event::Abort(x) if x.prepared)), 1);
         assert!(events.windows(2).all(|pair| pair[0].end_lsn() <= pair[1].lsn()));

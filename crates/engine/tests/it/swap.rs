@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::postgres::extract::{SwappedTables, reopen_database, swap_database, swap_tables};
+use engine::postgres::extract::{SwappedTables, TableSwap, reopen_database, swap_database, swap_tables};
 use engine::postgres::wire::{Connection, Mode};
 use testkit::postgres::Server;
 
@@ -119,7 +119,9 @@ async fn an_extracted_database_takes_the_place_of_the_live_one() {
 }
 
 async fn swap(pair: &Pair, tables: &[&str]) -> Result<SwappedTables, engine::Error> {
-    swap_tables(&pair.conninfo, "app", &names(tables), "back", "monday").await
+    let tables = &names(tables);
+    let what = TableSwap { database: "app", tables, from: "back", suffix: "monday", made: &[], takes_back: false };
+    swap_tables(&pair.conninfo, &what).await
 }
 
 /// Tables and where they are, rows, owners, rights.
@@ -207,6 +209,7 @@ async fn tables_that_others_refer_to_are_not_swapped() {
         ] {
             assert!(text.contains(what), "{what} is not in: {text}");
         }
+        assert_eq!(text.matches("publication pub").count(), 1, "{text}");
         assert!(!text.contains("touched") && !text.contains("_pkey") && !text.contains("toast"), "{text}");
         assert!(error.hint().unwrap().contains("schema back"));
         assert_eq!(state(&pair), before);

@@ -138,6 +138,71 @@ fn the_unknown_is_looked_at_before_it_is_tried_again_or_undone() {
     assert_eq!(run.next(at(0)), Next::Undo { step: 0 });
 }
 
+/// The law of what began.
+#[test]
+fn what_may_have_acted_is_undone_like_what_did() {
+    let mut run = begun();
+    done(&mut run, 0);
+    done(&mut run, 1);
+    ok(&mut run, Event::Began { step: 2 });
+    ok(&mut run, Event::Failed { step: 2, failure: failure(Outcome::Unknown, false) });
+    ok(&mut run, Event::MaybeDone { step: 2 });
+    assert_eq!((run.state.status, run.next(at(0))), (Status::Unwinding, Next::Undo { step: 2 }));
+    no(&mut run, Event::UndoBegan { step: 0 });
+    ok(&mut run, Event::UndoBegan { step: 2 });
+    ok(&mut run, Event::UndoDone { step: 2 });
+    ok(&mut run, Event::UndoBegan { step: 0 });
+    ok(&mut run, Event::UndoDone { step: 0 });
+    assert_eq!(run.state.status, Status::Failed);
+}
+
+#[test]
+fn what_is_partial_is_tried_again_and_no_clean_failure_makes_it_not_done() {
+    let mut run = begun();
+    ok(&mut run, Event::Began { step: 0 });
+    ok(&mut run, Event::Lost);
+    ok(&mut run, Event::MaybeDone { step: 0 });
+    assert_eq!((run.state.status, run.next(at(0))), (Status::Retrying, Next::Act { step: 0 }));
+    let mut cancelled = run.clone();
+    ok(&mut cancelled, cancel());
+    assert_eq!(cancelled.next(at(0)), Next::Undo { step: 0 }, "at once, without another look");
+    ok(&mut run, Event::PauseAsked { by: "bob".into() });
+    assert_eq!(run.state.status, Status::Paused);
+    ok(&mut run, Event::Resumed { by: "bob".into() });
+    ok(&mut run, Event::Began { step: 0 });
+    ok(&mut run, clean(0));
+    assert_eq!(run.state.steps[0].phase, Phase::Partial, "that try did nothing, and the one before may have");
+    let mut seen = run.clone();
+    ok(&mut run, cancel());
+    assert_eq!(run.next(at(0)), Next::Undo { step: 0 });
+    // A look that knows is the only way back to a step that was not done.
+    ok(&mut seen, Event::Began { step: 0 });
+    ok(&mut seen, Event::Lost);
+    ok(&mut seen, Event::NotDone { step: 0 });
+    ok(&mut seen, cancel());
+    assert_eq!((seen.state.status, seen.state.steps[0].phase), (Status::Cancelled, Phase::Waiting));
+}
+
+#[test]
+fn what_is_partial_and_cannot_be_undone_is_no_reason_to_stay() {
+    let mut run = begun();
+    done(&mut run, 0);
+    ok(&mut run, Event::Began { step: 1 });
+    ok(&mut run, Event::Lost);
+    ok(&mut run, Event::MaybeDone { step: 1 });
+    ok(&mut run, cancel());
+    assert_eq!(run.next(at(0)), Next::Undo { step: 0 });
+}
+
+#[test]
+fn a_catalog_of_before_there_was_a_partial_step_is_read() {
+    let old = json!({ "phase": "unknown", "attempts": 1, "failures": 1, "losses": 0, "blind_looks": 0,
+        "began": null, "ended": null, "output": null });
+    let state: StepState = serde_json::from_value(old.clone()).unwrap();
+    assert!(state.phase == Phase::Unknown && !state.partial);
+    assert_eq!(serde_json::to_value(&state).unwrap(), old, "and written so that it can still read it");
+}
+
 #[test]
 fn a_look_that_cannot_tell_is_a_matter_for_a_person() {
     let mut run = begun();
@@ -148,7 +213,14 @@ fn a_look_that_cannot_tell_is_a_matter_for_a_person() {
         assert_eq!(run.state.status, if look < 3 { Status::Retrying } else { Status::Stuck }, "look {look}");
         assert_eq!(run.state.steps[0].phase, Phase::Unknown);
     }
-    no(&mut run, cancel());
+    // What cannot be looked at can be taken back: an undo does no harm where there is nothing.
+    assert_eq!(run.way_back(), Some("cancel"));
+    let mut back = run.clone();
+    ok(&mut back, cancel());
+    assert_eq!(back.next(at(0)), Next::Undo { step: 0 });
+    ok(&mut back, Event::UndoBegan { step: 0 });
+    ok(&mut back, Event::UndoDone { step: 0 });
+    assert_eq!(back.state.status, Status::Cancelled);
     ok(&mut run, Event::RetryAsked { by: "bob".into() });
     assert_eq!(run.next(at(0)), Next::Look { step: 0 });
 }
@@ -193,6 +265,12 @@ fn an_undo_that_fails_is_a_matter_for_a_person() {
         ok(&mut run, Event::UndoFailed { step: 0, failure: failure(Outcome::Unknown, true) });
     }
     assert_eq!((run.state.status, run.next(at(99))), (Status::Stuck, Next::Nothing));
+    assert_eq!(run.way_back(), Some("retry"));
+    let refused = run.clone().apply(at(0), &cancel()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "an operation that is stuck cannot be cancelled: what it did is being taken back already"
+    );
     let mut abandoned = run.clone();
     ok(&mut abandoned, Event::Abandoned { by: "bob".into(), why: "put right by hand".into() });
     assert_eq!(abandoned.state.status, Status::Failed);
@@ -356,7 +434,7 @@ fn events(steps: usize) -> impl Strategy<Value = Event> {
     let by = || "bob".to_owned();
     let failures = (any::<bool>(), any::<bool>())
         .prop_map(|(unknown, retryable)| failure(if unknown { Outcome::Unknown } else { Outcome::Clean }, retryable));
-    (0..19usize, 0..steps, failures).prop_map(move |(kind, step, failure)| match kind {
+    (0..20usize, 0..steps, failures).prop_map(move |(kind, step, failure)| match kind {
         0 => Event::PauseAsked { by: by() },
         1 => Event::Resumed { by: by() },
         2 => Event::CancelAsked { by: by(), why: String::new() },
@@ -371,6 +449,7 @@ fn events(steps: usize) -> impl Strategy<Value = Event> {
         13 => Event::UndoDone { step },
         14 => Event::UndoFailed { step, failure },
         18 => put_off(step, 50),
+        19 => Event::MaybeDone { step },
         _ => Event::Lost,
     })
 }
@@ -411,18 +490,19 @@ fn holds(run: &Run) -> Result<(), TestCaseError> {
         steps
             .iter()
             .take(state.cursor)
-            .all(|step| !matches!(step.phase, Phase::Waiting | Phase::InFlight | Phase::Unknown))
+            .all(|step| !matches!(step.phase, Phase::Waiting | Phase::InFlight | Phase::Unknown | Phase::Partial))
     );
-    prop_assert!(
-        steps
-            .iter()
-            .skip(state.cursor)
-            .all(|step| !matches!(step.phase, Phase::Done | Phase::Undoing | Phase::HalfUndone | Phase::Undone))
-    );
+    // The step in work may be partial, and then it is undone; those behind it never began.
+    prop_assert!(steps.iter().skip(state.cursor).all(|step| step.phase != Phase::Done));
+    prop_assert!(steps.iter().skip(state.cursor + 1).all(|step| step.phase == Phase::Waiting));
+    prop_assert!(steps.iter().all(|step| !step.partial || step.phase != Phase::Waiting), "forgotten: {:?}", steps);
+    let stays = |(at, step): (usize, &StepState)| {
+        matches!(step.phase, Phase::Done | Phase::Partial | Phase::Unknown) && run.plan().steps[at].undo.is_some()
+    };
     prop_assert_eq!(state.ended.is_some(), state.status.is_over());
     match state.status {
         Status::Succeeded => prop_assert_eq!(count(&[Phase::Done]), steps.len()),
-        Status::Cancelled => prop_assert!(steps[0].phase != Phase::Done && steps[2].phase != Phase::Done),
+        Status::Cancelled => prop_assert!(!steps.iter().enumerate().any(stays), "not undone: {:?}", steps),
         Status::Waiting | Status::Running | Status::Retrying | Status::Unwinding => {
             prop_assert!(run.next(at(1000)) != Next::Nothing, "{:?}", state);
         }
@@ -438,7 +518,7 @@ fn ends(mut run: Run) -> Result<(), TestCaseError> {
             _ if run.state.status.is_over() => return Ok(()),
             Next::Act { step } => Event::Began { step },
             Next::InFlight { step } => Event::Done { step, output: Value::Null },
-            Next::Look { step } => Event::NotDone { step },
+            Next::Look { step } => Event::MaybeDone { step },
             Next::Undo { step } => Event::UndoBegan { step },
             Next::Undoing { step } => Event::UndoDone { step },
             Next::Nothing | Next::Wait { .. } => Event::RetryAsked { by: "bob".into() },

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ops::{Claim, Event, Head, MemoryStore, Next, Run, Status, Store};
 use serde_json::Value;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -16,17 +17,28 @@ const TTL: Duration = Duration::from_millis(100);
 const ORDERS: usize = 4000;
 const SEED: u64 = 20_261_121;
 
-/// What the run does to the world: each step must be there once. An effect is two moments, as it is outside.
+/// What the run does to the world: each step has two parts, and each must be there once. To look and to put are two moments, as they are
+/// outside.
 #[derive(Default)]
-struct World(Mutex<Vec<usize>>);
+struct World(Mutex<Vec<(usize, usize)>>);
+
+const PARTS: usize = 2;
 
 impl World {
-    fn has(&self, step: usize) -> bool {
-        self.0.lock().unwrap().contains(&step)
+    fn has(&self, step: usize, part: usize) -> bool {
+        self.0.lock().unwrap().contains(&(step, part))
     }
 
-    fn put(&self, step: usize) {
-        self.0.lock().unwrap().push(step);
+    fn put(&self, step: usize, part: usize) {
+        self.0.lock().unwrap().push((step, part));
+    }
+
+    fn look(&self, step: usize) -> Event {
+        match (0..PARTS).filter(|part| self.has(step, *part)).count() {
+            0 => Event::NotDone { step },
+            PARTS => Event::Done { step, output: Value::Null },
+            _ => Event::MaybeDone { step },
+        }
     }
 }
 
@@ -52,18 +64,11 @@ fn worker(scene: &Scene, name: &str) {
                 let now = scene.store.now().await.unwrap();
                 let event = match run.next(now) {
                     _ if now >= until => break,
-                    Next::InFlight { step } => {
-                        if !scene.world.has(step) {
-                            thread::yield_now();
-                            if scene.store.now().await.unwrap() >= until {
-                                break;
-                            }
-                            scene.world.put(step);
-                        }
-                        Event::Done { step, output: Value::Null }
-                    }
-                    Next::Look { step } if scene.world.has(step) => Event::Done { step, output: Value::Null },
-                    Next::Look { step } => Event::NotDone { step },
+                    Next::InFlight { step } => match acted(scene, step, until).await {
+                        true => Event::Done { step, output: Value::Null },
+                        false => break,
+                    },
+                    Next::Look { step } => scene.world.look(step),
                     _ => break,
                 };
                 match scene.store.record(&lease, &event, &[]).await {
@@ -76,6 +81,18 @@ fn worker(scene: &Scene, name: &str) {
             scene.store.release(&lease).await.unwrap();
         }
     });
+}
+
+/// Part by part; not to its end where the lease is over in between.
+async fn acted(scene: &Scene, step: usize, until: Timestamp) -> bool {
+    for part in (0..PARTS).filter(|part| !scene.world.has(step, *part)).collect::<Vec<_>>() {
+        thread::yield_now();
+        if scene.store.now().await.unwrap() >= until {
+            return false;
+        }
+        scene.world.put(step, part);
+    }
+    true
 }
 
 async fn over(scene: &Scene) -> bool {
@@ -114,7 +131,7 @@ fn scene() {
 async fn check(scene: &Scene) {
     let run = scene.store.run("one").await.unwrap().unwrap();
     assert_eq!(run.state.status, Status::Succeeded, "{:?}", run.state);
-    assert!(scene.world.has(0) && scene.world.has(1));
+    assert!((0..2).all(|step| (0..PARTS).all(|part| scene.world.has(step, part))));
     let events = scene.store.events("one", 0).await.unwrap();
     let epochs: Vec<i64> = events.iter().map(|event| event.epoch).collect();
     assert!(epochs.is_sorted(), "an old epoch wrote behind a newer one: {epochs:?}");

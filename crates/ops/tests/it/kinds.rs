@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     Final,
     /// It happens, and the answer is lost.
     LostAnswer,
+    /// A part of it happens, and it fails.
+    Half,
     /// Nothing happens, and nobody knows.
     LostAsk,
     Panics,
@@ -91,10 +93,18 @@ impl Put {
     fn key(&self, at: &Work) -> (String, String) {
         (at.run.head.id.clone(), self.name.to_owned())
     }
+
+    fn half(&self, at: &Work) -> (String, String) {
+        (at.run.head.id.clone(), format!("half of {}", self.name))
+    }
 }
 
 fn broken(what: &str) -> Failure {
     Failure::clean("RK-0000", what, "look at the test").retryable()
+}
+
+fn unknown(what: &str) -> Failure {
+    broken(what).unknown()
 }
 
 #[async_trait]
@@ -105,7 +115,7 @@ impl Step for Put {
         match trouble {
             Some(Trouble::Clean) => return Err(broken("not today")),
             Some(Trouble::Final) => return Err(Failure { retryable: false, ..broken("never") }),
-            Some(Trouble::LostAsk) => return Err(broken("no answer").unknown()),
+            Some(Trouble::LostAsk) => return Err(unknown("no answer")),
             Some(Trouble::Panics) => panic!("as the test wants it"),
             Some(Trouble::Hangs) => {
                 at.stop.asked().await;
@@ -114,24 +124,35 @@ impl Step for Put {
             Some(Trouble::Deaf) => std::future::pending::<()>().await,
             _ => {}
         }
+        if trouble == Some(Trouble::Half) {
+            self.world.there.lock().unwrap().insert(self.half(at), 1);
+            return Err(unknown("half way"));
+        }
         if !self.world.has(&self.key(at)) {
             self.world.put(&at.run.head.id, self.name);
         }
+        self.world.there.lock().unwrap().remove(&self.half(at));
         match trouble {
-            Some(Trouble::LostAnswer) => Err(broken("no answer").unknown()),
+            Some(Trouble::LostAnswer) => Err(unknown("no answer")),
             _ => Ok(json!({ "put": self.name })),
         }
     }
 
     async fn look(&self, at: &Work) -> Result<Found, Failure> {
-        Ok(if self.world.has(&self.key(at)) { Found::Done(json!({ "put": self.name })) } else { Found::NotDone })
+        Ok(match (self.world.has(&self.key(at)), self.world.has(&self.half(at))) {
+            (true, _) => Found::Done(json!({ "put": self.name })),
+            (false, true) => Found::Unknown,
+            (false, false) => Found::NotDone,
+        })
     }
 
     async fn undo(&self, at: &Work) -> Result<(), Failure> {
         if self.world.trouble(self.name, true).is_some() {
             return Err(broken("it does not come off"));
         }
-        self.world.there.lock().unwrap().remove(&self.key(at));
+        let mut there = self.world.there.lock().unwrap();
+        there.remove(&self.half(at));
+        there.remove(&self.key(at));
         Ok(())
     }
 }

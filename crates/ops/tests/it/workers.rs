@@ -69,11 +69,13 @@ impl Shop {
 async fn what_a_step_may_meet() {
     let shop = Shop::new().await;
     let (worker, working) = shop.start("w");
-    let cases: [(&str, &[Trouble], Status, u32); 6] = [
+    let cases: [(&str, &[Trouble], Status, u32); 8] = [
         ("nothing", &[], Status::Succeeded, 1),
         ("clean", &[Trouble::Clean, Trouble::Clean], Status::Succeeded, 3),
         ("answers", &[Trouble::LostAnswer], Status::Succeeded, 1),
         ("asks", &[Trouble::LostAsk], Status::Succeeded, 2),
+        ("half", &[Trouble::Half], Status::Succeeded, 2),
+        ("no more than half", &[Trouble::Half; 3], Status::Failed, 1),
         ("panics", &[Trouble::Panics], Status::Failed, 1),
         ("final", &[Trouble::Final], Status::Failed, 1),
     ];

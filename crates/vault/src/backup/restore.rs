@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use rustix::fs::OFlags;
 use tokio::runtime::Handle;
 
 use super::read::BackupReader;
@@ -282,13 +283,20 @@ fn path_hash(path: &Path) -> [u8; 16] {
     hash.as_bytes()[..16].try_into().expect("sixteen bytes")
 }
 
+/// With `delta` others may have been in the folder: a link that stands in our way is not written through.
 fn make_folder(path: &Path, mode: u32) -> Result<()> {
     match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other.map_err(|e| file_error("make", path, e))?,
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| file_error("set the mode of", path, e))
+    let folder = OpenOptions::new().read(true).custom_flags(FOLDER_ITSELF).open(path);
+    let folder = folder.map_err(|e| file_error("make", path, e))?;
+    folder.set_permissions(fs::Permissions::from_mode(mode)).map_err(|e| file_error("set the mode of", path, e))
 }
+
+const FOLDER_ITSELF: i32 = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).bits() as i32;
+/// A link in the place of a file.
+const FILE_ITSELF: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 
 fn make_link(path: &Path, target: &str) -> Result<()> {
     match fs::read_link(path) {
@@ -301,7 +309,9 @@ fn make_link(path: &Path, target: &str) -> Result<()> {
 
 /// An empty sparse file of the right size, or the one that is there cut or grown to it.
 fn make_file(path: &Path, size: u64, mode: u32) -> Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode).open(path);
+    let mut file = OpenOptions::new();
+    file.read(true).write(true).create(true).truncate(false).mode(mode);
+    let file = file.custom_flags(FILE_ITSELF).open(path);
     let file = file.map_err(|e| file_error("make", path, e))?;
     file.set_len(size).map_err(|e| file_error("size", path, e))?;
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|e| file_error("set the mode of", path, e))?;

@@ -31,14 +31,16 @@ impl Part for Account {
     async fn act(&self, at: &At) -> Result<Value> {
         let report = account(at).await?;
         restored::note(at, &report.backup, &report.asked).await?;
+        at.effect("the restore is noted at its backup")?;
         at.daemon.vault.put_json(Kind::Report, &name(at)?, &report).await?;
+        at.effect("the report is sealed in the vault")?;
         views::to_json(&report)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
         match at.daemon.vault.get_json::<RunbookReport>(Kind::Report, &name(at)?).await {
             Ok(report) => Ok(Found::Done(views::to_json(&report)?)),
-            Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
+            Err(vault::Error::NotFound(_)) => Ok(Found::Unknown),
             Err(error) => Err(error.into()),
         }
     }
@@ -106,14 +108,15 @@ async fn account(at: &At) -> Result<RunbookReport> {
         steps: steps(run, at.work.step, ended),
         not_covered: texts(&beside["not_covered"])
             .into_iter()
-            .filter(|note| !note.contains("listen_addresses"))
+            // Of a copy alone: here they are as they were.
+            .filter(|note| !note.contains("listen_addresses") && !note.contains("outside the data directory"))
             .chain(kept::not_covered(&swap.outside))
             .collect(),
         follow_ups: Vec::new(),
         comms: api::CommsView::default(),
         markdown: String::new(),
     };
-    report.follow_ups = follow_ups::follow_ups(&report, run.output("last-log"));
+    report.follow_ups = follow_ups::follow_ups(&report, run.output("last-log"), swap.lived_on);
     let not_seen = texts(&run.output("consumers")["not_seen"]);
     report.follow_ups.extend(not_seen.iter().map(|who| format!("{who} was not seen at the new place yet")));
     report.comms = comms::comms(&report);

@@ -6,7 +6,7 @@ use api::OperationKind;
 use async_trait::async_trait;
 use engine::postgres::wire;
 use ops::store::LISTED_MAX;
-use ops::{Filter, Phase, Run, Store};
+use ops::{Filter, Found, Phase, Run, Store};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -99,6 +99,11 @@ impl Part for Healthy {
         }
         Ok(Value::Null)
     }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
+    }
 }
 
 pub(super) async fn run_all(at: &At, when: When) -> Result<Value> {
@@ -109,19 +114,21 @@ pub(super) async fn run_all(at: &At, when: When) -> Result<Value> {
         let told = told(at, &around, hook);
         let done = hook.spec.driver().run(&at.daemon.host, &told, &say);
         at.unless_cancelled(done).await?.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
-        at.work.say(format!("{} is done", hook.name));
+        at.effect(format!("{} is done", hook.name))?;
     }
     Ok(Value::Null)
 }
 
+/// Also of hooks that never ran; all that can be, whatever is wrong with one of them.
 async fn take_back_all(at: &At) -> Result<()> {
-    let around: Around = at.input()?;
+    let (around, mut first) = (at.input::<Around>()?, Ok(()));
     for hook in around.outside.hooks_at(When::Announce) {
         let say = |line: &str| at.work.say(format!("{}: {line}", hook.name));
         let done = hook.spec.driver().take_back(&at.daemon.host, &told(at, &around, hook), &say).await;
-        done.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)))?;
+        let done = done.map_err(|trouble| trouble.of(&format!("hook {}", hook.name)));
+        first = first.and(done.and_then(|()| at.effect(format!("{} is taken back", hook.name))));
     }
-    Ok(())
+    first
 }
 
 fn told(at: &At, around: &Around, hook: &Hook) -> Told {
@@ -176,10 +183,12 @@ pub(crate) async fn keep_up(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
+/// Also in part: what of it was up is taken down, or put up as a whole, by the operation.
 fn is_announced(run: &Run) -> bool {
     let state = |name: &str| {
         let at = run.plan().steps.iter().position(|step| step.name == name)?;
         run.state.steps.get(at).map(|state| state.phase)
     };
-    state("announce") == Some(Phase::Done) && state("announce-off") != Some(Phase::Done)
+    let is_up = matches!(state("announce"), Some(Phase::InFlight | Phase::Unknown | Phase::Partial | Phase::Done));
+    is_up && state("announce-off") != Some(Phase::Done)
 }

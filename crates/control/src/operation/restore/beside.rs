@@ -5,7 +5,7 @@ use std::path::Path;
 use api::{InstanceKind, RestoreReport};
 use async_trait::async_trait;
 use engine::postgres::opened::end_copy;
-use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, restore};
+use engine::postgres::restore::{Purpose, RestoreRequest, is_complete, note, restore};
 use engine::postgres::successor::Stand;
 use engine::postgres::target::Resolved;
 use ops::Found;
@@ -16,7 +16,7 @@ use super::into::REPORT;
 use super::moment::{Backups, Restorer, request};
 use super::swap::Swap;
 use super::{migrations, source_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::instances::{self, Wanted, remove_folder, serves};
 use crate::operation::{At, Part};
 use crate::{report, views};
@@ -29,6 +29,9 @@ impl Part for Beside {
     async fn act(&self, at: &At) -> Result<Value> {
         let (swap, restorer) = (at.input::<Swap>()?, Restorer::of(&at.daemon));
         let source = source_of(at).parse()?;
+        if !at.is_again() && swap.places.is_elsewhere() {
+            must_be_empty(&swap.places.staged)?;
+        }
         let mut backups = Backups::of(at, &source, &swap.ask);
         loop {
             let resolved = backups.next().await?;
@@ -38,7 +41,7 @@ impl Part for Beside {
             };
             match made {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                made => return made,
+                made => return made.map(|report| backups.told(report)),
             }
         }
     }
@@ -49,7 +52,7 @@ impl Part for Beside {
         let report = std::fs::read(staged.join(REPORT)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Ok(match report {
             Some(report) if is_complete(staged) == Some(true) => Found::Done(report),
-            _ => Found::NotDone,
+            _ => Found::Unknown,
         })
     }
 
@@ -61,12 +64,21 @@ impl Part for Beside {
             return Ok(());
         }
         serves::discard(&at.daemon, &swap.instance()).await?;
+        swap.places.unlink()?;
         if is_complete(staged).is_none() {
             return Ok(());
         }
         end_copy(staged).await?;
         remove_folder(staged)?;
         remove_folder(Path::new(&format!("{}.tablespaces", staged.display())))
+    }
+}
+
+/// What somebody has put there since it was looked at is not ours: neither to write over, nor to remove when this goes back.
+fn must_be_empty(place: &Path) -> Result<()> {
+    match std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some()) {
+        false => Ok(()),
+        true => Err(Error::InTheWay(vec![format!("{} is not empty any more", place.display())])),
     }
 }
 
@@ -77,13 +89,16 @@ async fn copied(at: &At, swap: &Swap, restorer: &Restorer, source: &SourceName, 
         end_copy(staged).await?;
         ask.delta = true;
     }
-    let request = RestoreRequest { purpose: Purpose::Successor, ..request(&ask, restorer)? };
+    let tablespaces = swap.places.tablespaces()?;
+    let request = RestoreRequest { purpose: Purpose::Successor, tablespaces, ..request(&ask, restorer)? };
     let steps = |step: &str| at.watch.step(step);
     let restored = restore(&restorer.vault, source, resolved, &request, &at.watch.progress, &steps).await?;
     at.watch.step("stop");
     if let Some(opened) = &restored.opened {
         opened.instance.stop().await?;
     }
+    swap.places.resemble()?;
+    at.effect("the new cluster is made, and stopped")?;
     keep(at, swap, report::of_restore(&restored, at.daemon.host.env.now()))
 }
 
@@ -99,6 +114,8 @@ async fn opened(at: &At, swap: &Swap, source: &SourceName, resolved: &Resolved) 
     if let Some(mut held) = serves::hold(daemon, &name).await? {
         held.stop_server(daemon).await?;
     }
+    swap.places.resemble()?;
+    at.effect("the new cluster is opened, and stopped")?;
     keep(at, swap, report)
 }
 
@@ -110,7 +127,7 @@ fn keep(at: &At, swap: &Swap, mut report: RestoreReport) -> Result<Value> {
         at.work.warn(format!("before it is migrated, {difference}"));
     }
     report.migrations = migrations::views(&report.migrations, &expected);
-    let (report, path) = (views::to_json(&report)?, swap.places.staged.join(REPORT));
-    std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
+    let report = views::to_json(&report)?;
+    note(&swap.places.staged, REPORT, report.to_string().as_bytes())?;
     Ok(report)
 }

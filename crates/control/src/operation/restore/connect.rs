@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use engine::postgres::wire::{Connection, Mode};
+use ops::Found;
 use serde_json::Value;
 
 use super::around::Around;
@@ -32,5 +33,10 @@ impl Part for Connect {
         }
         at.work.say(format!("it lets {who} in, and takes writes"));
         Ok(serde_json::json!({ "as": who }))
+    }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::postgres::successor::is_served;
 use jiff::{SignedDuration, Timestamp};
+use ops::Found;
 use serde_json::Value;
 
 use super::swap::Swap;
@@ -67,6 +68,11 @@ impl Part for Consumers {
         let tied = tied(at, &swap).await?;
         tied.iter().for_each(|container| at.work.warn(format!("{container}: it still goes to the old place")));
         views::to_json(&serde_json::json!({ "moved": moved, "not_seen": missing, "tied": tied }))
+    }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 }
 

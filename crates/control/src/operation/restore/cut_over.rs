@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::quiesce::{server_was, start_server, stop_server};
 use super::swap::Swap;
-use super::{moved, source_of};
+use super::{moved, settings, source_of};
 use crate::catalog::RetiredRow;
 use crate::error::Result;
 use crate::instances::serves::{Held, Serves, hold, lying_at};
@@ -33,7 +33,8 @@ impl Part for CutOver {
             for held in [&incoming, &outgoing].into_iter().flatten() {
                 held.mount(daemon).await?;
             }
-            places.prepare()?;
+            places.prepare(&settings::told(at)?)?;
+            at.effect("the new cluster has the settings of the old one")?;
         }
         at.watch.step("swap");
         // Where all of it was done before, a server may run there already.
@@ -46,10 +47,11 @@ impl Part for CutOver {
             outgoing.lies_at(daemon, &places.retired, None).await?;
         }
         let retired = places.retired.display().to_string();
-        at.work.say(format!("the old cluster is kept as {retired}"));
+        at.effect(format!("the old cluster is kept as {retired}"))?;
         daemon.catalog.put_retired(&row(at, &swap, &places.retired)).await?;
         // What comes back is kept no more: it serves.
         daemon.catalog.forget_retired(&places.staged.display().to_string()).await?;
+        at.effect(format!("{retired} is known as what was replaced"))?;
         if let Some(incoming) = &mut incoming {
             incoming.lies_at(daemon, &places.live, Some(serves(at, &swap, &places.live)?)).await?;
             incoming.mount(daemon).await?;
@@ -60,34 +62,42 @@ impl Part for CutOver {
         }
         // Slots are no part of a backup.
         create_slot(&source.cluster.conninfo, &source.row.slot).await?;
+        at.effect(format!("slot {} is there", source.row.slot))?;
         Ok(serde_json::json!({ "at": daemon.host.env.now(), "retired": retired }))
     }
 
     async fn undo(&self, at: &At) -> Result<()> {
-        let swap: Swap = at.input()?;
-        if let Some(moved) = &swap.moved {
-            return moved::undo(at, &swap, moved).await;
-        }
-        let (places, daemon) = (&swap.places, &at.daemon);
-        let (incoming, outgoing) = mounts(at, &swap).await?;
-        stop_server(at, &swap, &places.live).await?;
-        let (incoming, outgoing) = (put_down(at, incoming).await?, put_down(at, outgoing).await?);
-        places.go_back()?;
-        if let Some(mut outgoing) = outgoing {
-            outgoing.lies_at(daemon, &places.live, Some(serves(at, &swap, &places.live)?)).await?;
-            outgoing.mount(daemon).await?;
-        }
-        daemon.catalog.forget_retired(&places.retired.display().to_string()).await?;
-        if places.undone.exists() {
-            let undone = &places.undone;
-            if let Some(mut incoming) = incoming {
-                incoming.lies_at(daemon, undone, None).await?;
-            }
-            at.work.warn(format!("what was restored is kept as {}, with all that was written in it", undone.display()));
-            daemon.catalog.put_retired(&row(at, &swap, undone)).await?;
-        }
-        Ok(())
+        take_back(at, &at.input::<Swap>()?).await
     }
+}
+
+/// From wherever it stands, also from before it began: the old cluster is at the live place, and stopped; what was restored is kept.
+pub(super) async fn take_back(at: &At, swap: &Swap) -> Result<()> {
+    if let Some(moved) = &swap.moved {
+        return moved::undo(at, swap, moved).await;
+    }
+    let (places, daemon) = (&swap.places, &at.daemon);
+    let (incoming, outgoing) = mounts(at, swap).await?;
+    stop_server(at, swap, &places.live).await?;
+    let (incoming, outgoing) = (put_down(at, incoming).await?, put_down(at, outgoing).await?);
+    places.go_back()?;
+    at.effect(format!("the old cluster is at {}", places.live.display()))?;
+    if let Some(mut outgoing) = outgoing {
+        outgoing.lies_at(daemon, &places.live, Some(serves(at, swap, &places.live)?)).await?;
+        outgoing.mount(daemon).await?;
+    }
+    daemon.catalog.forget_retired(&places.retired.display().to_string()).await?;
+    if places.undone.exists() {
+        let undone = &places.undone;
+        if let Some(mut incoming) = incoming {
+            incoming.lies_at(daemon, undone, None).await?;
+        }
+        at.work.warn(format!("what was restored is kept as {}, with all that was written in it", undone.display()));
+        daemon.catalog.put_retired(&row(at, swap, undone)).await?;
+        // One that was to come back was kept there until now.
+        daemon.catalog.forget_retired(&places.staged.display().to_string()).await?;
+    }
+    Ok(())
 }
 
 /// The new one and the old one, where they are mounts.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use api::{InstanceKind, Operation, OperationKind, RestoreAsk};
 use async_trait::async_trait;
 use engine::postgres::opened::end_copy;
-use engine::postgres::restore::is_complete;
+use engine::postgres::restore::{is_complete, is_of, must_be_free, note};
 use engine::postgres::target::Resolved;
 use ops::Found;
 use serde_json::Value;
@@ -23,7 +23,11 @@ pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) 
     let waive = super::waives(name, &ask.consent)?;
     // Refused here, before there is an operation, when it cannot be reached.
     let resolved = resolved(daemon, &source, &ask).await?;
-    request(&ask, &Restorer::of(daemon))?;
+    let request = request(&ask, &Restorer::of(daemon))?;
+    // A request that is sent again finds its own operation; what is new under its key is refused when it is done.
+    if !ask.delta && by.key.is_none() {
+        must_be_free(&request.into)?;
+    }
     if ask.open {
         return open(daemon, source, ask, &resolved, by, waive).await;
     }
@@ -52,27 +56,28 @@ impl Part for Copy {
         let mut is_again = at.is_again();
         let report = loop {
             let resolved = backups.next().await?;
-            if is_again && is_complete(&into) == Some(false) {
+            if is_again && is_complete(&into) == Some(false) && is_of(&into, at.id()) {
                 end_copy(&into).await?;
                 ask.delta = true;
             }
-            match restorer.run(&source, &ask, &resolved, &at.watch).await {
+            match restorer.run(&source, &ask, &resolved, Some(at.id()), &at.watch).await {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                Ok(report) => break views::to_json(&report)?,
+                Ok(report) => break backups.told(views::to_json(&report)?),
             }
             is_again = true;
         };
-        let path = into.join(REPORT);
-        std::fs::write(&path, report.to_string()).map_err(|e| Error::file("write", &path, e))?;
+        note(&into, REPORT, report.to_string().as_bytes())?;
         Ok(report)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
         let ask: RestoreAsk = at.input()?;
-        if is_complete(Path::new(&ask.into)) != Some(true) || ask.delta {
+        let into = Path::new(&ask.into);
+        // What another operation has made there is not what was asked for.
+        if is_complete(into) != Some(true) || !is_of(into, at.id()) {
             return Ok(Found::NotDone);
         }
-        let report = std::fs::read(Path::new(&ask.into).join(REPORT)).ok();
+        let report = vault::beneath::read(into, REPORT).ok();
         Ok(Found::Done(report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()))
     }
 }
@@ -90,7 +95,7 @@ impl Part for Open {
             let resolved = backups.next().await?;
             match Box::pin(instances::open(&at.daemon, &wanted, &resolved, &at.watch)).await {
                 Err(error) => backups.pass_over(&resolved, error)?,
-                Ok(report) => return views::to_json(&report),
+                Ok(report) => return Ok(backups.told(views::to_json(&report)?)),
             }
         }
     }

@@ -50,9 +50,10 @@ impl Restorer {
         source: &SourceName,
         ask: &RestoreAsk,
         resolved: &Resolved,
+        operation: Option<&str>,
         watch: &Arc<Watch>,
     ) -> Result<RestoreReport> {
-        let request = request(ask, self)?;
+        let request = RestoreRequest { operation: operation.map(str::to_owned), ..request(ask, self)? };
         let steps = |step: &str| watch.step(step);
         let restored = restore(&self.vault, source, resolved, &request, &watch.progress, &steps).await?;
         Ok(report::of_restore(&restored, self.host.env.now()))
@@ -93,6 +94,15 @@ impl<'a> Backups<'a> {
                 Err(error) => self.pass_over(&resolved, error.into())?,
             }
         }
+    }
+
+    /// In the report of what was made of the last one: that it is not the best one, and why.
+    pub(in crate::operation) fn told(&self, mut report: serde_json::Value) -> serde_json::Value {
+        if let (Some(first), Some(findings)) = (&self.first, report["findings"].as_array_mut()) {
+            let (ids, why) = (self.passed_over.join(", "), first.body().told());
+            findings.push(format!("backup {ids} could not be used, and the one before it was: {why}").into());
+        }
+        report
     }
 
     /// It was tried, and could not be used. Any other failure than damage is not the backup's.
@@ -183,6 +193,7 @@ pub(crate) fn request(ask: &RestoreAsk, restorer: &Restorer) -> Result<RestoreRe
         program: restorer.host.program.clone(),
         start: !ask.no_start,
         purpose: Purpose::Restore,
+        operation: None,
         mount: None,
     })
 }

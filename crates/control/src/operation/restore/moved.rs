@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::cut_over::{mounts, row, serves};
 use super::quiesce::{start_server, stop_server};
-use super::source_of;
 use super::swap::Swap;
+use super::{settings, source_of};
 use crate::catalog::SourceRow;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -64,20 +64,22 @@ pub(super) async fn act(at: &At, swap: &Swap, moved: &Moved) -> Result<Value> {
     // One that comes back has its own.
     if places.stand() == Stand::Before && swap.back_from.is_none() {
         at.watch.step("settings");
-        places.prepare()?;
+        places.prepare(&settings::told(at)?)?;
         let port = source::address(&moved.to, &daemon.host)?.1;
         places.listen_at(port, moved.to.host.as_deref())?;
+        at.effect("the new cluster has the settings of the old one, and a place of its own")?;
     }
     at.watch.step("fence");
     places.succeed()?;
     let retired = places.retired.display().to_string();
-    at.work.say(format!("the old cluster is kept in {retired}, and no server starts there"));
+    at.effect(format!("the old cluster is kept in {retired}, and no server starts there"))?;
     daemon.catalog.put_retired(&row(at, swap, &places.retired)).await?;
     daemon.catalog.forget_retired(&places.staged.display().to_string()).await?;
     if let Some(outgoing) = &mut outgoing {
         outgoing.lies_at(daemon, &places.live, None).await?;
     }
     source::move_to(daemon, moved.to.clone()).await?;
+    at.effect("the source is known at its new place")?;
     if let Some(incoming) = &mut incoming {
         incoming.lies_at(daemon, &places.staged, Some(serves(at, swap, &places.staged)?)).await?;
     }
@@ -87,6 +89,7 @@ pub(super) async fn act(at: &At, swap: &Swap, moved: &Moved) -> Result<Value> {
     }
     let source = daemon.source(source_of(at))?;
     create_slot(&source.cluster.conninfo, &source.row.slot).await?;
+    at.effect(format!("slot {} is there", source.row.slot))?;
     Ok(serde_json::json!({ "at": daemon.host.env.now(), "retired": retired }))
 }
 
@@ -99,6 +102,10 @@ pub(super) async fn undo(at: &At, swap: &Swap, moved: &Moved) -> Result<()> {
     if places.stand() == Stand::After {
         stop_server(at, swap, &places.staged).await?;
         places.go_back()?;
+        at.effect(format!("no server starts in {}, and the old cluster can", places.staged.display()))?;
+    }
+    // It may have been taken back by an undo that was cut short.
+    if places.is_undone() {
         let staged = &places.staged;
         at.work.warn(format!("what was restored is kept in {}, with all that was written in it", staged.display()));
         daemon.catalog.put_retired(&row(at, swap, staged)).await?;

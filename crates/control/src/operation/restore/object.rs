@@ -10,6 +10,8 @@
 use std::sync::Arc;
 
 use api::{ExtractAsk, InstanceKind, Operation, OperationKind, RestoreAsk, RestorePlan};
+use engine::postgres::extract::has_database;
+use engine::postgres::quote::name_with;
 use engine::postgres::target::Resolved;
 use ops::{Retry, StepPlan};
 use serde::{Deserialize, Serialize};
@@ -31,9 +33,6 @@ mod account;
 mod exchange;
 mod preflight;
 
-/// As long as PostgreSQL's names are.
-const NAME_BYTES_MAX: usize = 63;
-
 /// What the operation was asked to do. The stack is as it was then.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Object {
@@ -47,6 +46,9 @@ struct Object {
     word: String,
     /// The database, or the schema for the tables, until it takes the live one's place.
     staged: String,
+    /// The live server has no such database: there is nothing to swap with.
+    #[serde(default)]
+    is_gone: bool,
     /// What the plan said, for those who approve it and for the report.
     plan: RestorePlan,
     no_snapshot: Option<String>,
@@ -83,7 +85,16 @@ fn steps(object: &Object, source: &str) -> Vec<StepPlan> {
     let look = "look at everything once more: the moment, the live database, room, programs, services and hooks";
     let gone = format!("remove {staged}, and the moment that was opened for it");
     let beside = format!("restore {what} of {} as {staged} into the live server, and count both", object.asked);
-    let exchange = format!("give {staged} the name of the live one in one transaction; that one is kept as {kept}");
+    let (exchange, back) = match object.is_gone {
+        true => (
+            format!("give {staged} the name {}, which no database of the live server has", object.ask.database),
+            "give what was put back another name".to_owned(),
+        ),
+        false => (
+            format!("give {staged} the name of the live one in one transaction; that one is kept as {kept}"),
+            format!("give {kept} its name back, and keep the new one aside"),
+        ),
+    };
     let all = [
         // The last to be taken back: also what a step that was cut short has left.
         Some(undone(StepPlan { retry: Retry::ONCE, ..step("preflight", look) }, &gone)),
@@ -100,7 +111,7 @@ fn steps(object: &Object, source: &str) -> Vec<StepPlan> {
             let what = format!("stop {users}; the server runs on");
             undone(step("quiesce", &what), &format!("start {users}"))
         }),
-        Some(undone(step("exchange", &exchange), &format!("give {kept} its name back, and keep the new one aside"))),
+        Some(undone(step("exchange", &exchange), &back)),
         Some(by_hand("connect", &format!("connect to {} as {source} is connected to today", object.ask.database))),
         migrations::step(outside, source, Some(&object.ask.database)),
         stops.then(|| undone(by_hand("resume", &format!("start {users}")), &format!("stop {users}"))),
@@ -127,7 +138,7 @@ impl Object {
 
     fn kept_as(&self) -> String {
         match self.ask.tables.as_slice() {
-            [] => format!("{}_before_{}", self.ask.database, self.word),
+            [] => name_with(&self.ask.database, &format!("_before_{}", self.word)),
             _ => format!("…_before_{} beside its schema", self.word),
         }
     }
@@ -136,7 +147,8 @@ impl Object {
     async fn anew(&self, daemon: &Daemon, source: &str, resolved: &Resolved) -> Result<Object> {
         let Promise { stack: Stack { name, outside, .. }, plan, no_snapshot, gaps } =
             promise::anew(daemon, source, &self.wanted.ask, &self.plan, Some(resolved)).await?;
-        let mut now = Object { stack: name, outside, plan, no_snapshot, gaps, ..self.clone() };
+        let is_gone = !has_database(&daemon.source(source)?.cluster.conninfo, &self.ask.database).await?;
+        let mut now = Object { stack: name, outside, plan, no_snapshot, gaps, is_gone, ..self.clone() };
         now.plan.steps = steps(&now, source).into_iter().map(planned).collect();
         Ok(now)
     }
@@ -177,13 +189,11 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &ExtractAsk) -> Result<(Obje
     }
     let stack = stacks::of_source(daemon, name).await?.unwrap_or_else(Stack::none);
     let word = short_id(daemon);
-    let staged =
-        if ask.tables.is_empty() { format!("{}_restored_{word}", ask.database) } else { format!("restored_{word}") };
-    if staged.len() > NAME_BYTES_MAX {
-        return Err(Error::Ask(format!(
-            "{staged} would be longer than a name may be: restore without --swap, --into a short one"
-        )));
-    }
+    let staged = match ask.tables.is_empty() {
+        true => name_with(&ask.database, &format!("_restored_{word}")),
+        false => format!("restored_{word}"),
+    };
+    let is_gone = !has_database(&source.cluster.conninfo, &ask.database).await?;
     let (owner, consent) = (ask.owner.clone(), ask.consent.clone());
     let restore = RestoreAsk { owner, consent, ..RestoreAsk::of(ask.moment.clone()) };
     let called = format!("extract-{word}");
@@ -195,7 +205,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &ExtractAsk) -> Result<(Obje
     let gaps = daemon.catalog.gaps(name).await?.len();
     let (asked, ask) = (resolved.asked.clone(), ask.clone());
     let Stack { name: stack, outside, .. } = stack;
-    let mut object = Object { stack, outside, asked, ask, wanted, word, staged, plan, no_snapshot, gaps };
+    let mut object = Object { stack, outside, asked, ask, wanted, word, staged, is_gone, plan, no_snapshot, gaps };
     object.plan.into = format!("{} of the live server", object.what());
     object.plan.steps = steps(&object, name).into_iter().map(planned).collect();
     Ok((object, source, resolved))

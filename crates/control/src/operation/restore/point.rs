@@ -34,11 +34,12 @@ impl Part for Point {
 
     async fn undo(&self, at: &At) -> Result<()> {
         let swap: Swap = at.input()?;
-        let Some(moved) = &swap.moved else { return Ok(()) };
+        let (Some(moved), mut first) = (&swap.moved, Ok(())) else { return Ok(()) };
         for endpoint in swap.outside.endpoints_of(source_of(at)).rev() {
-            point(at, endpoint, &moved.back()).await?;
+            let pointed = point(at, endpoint, &moved.back()).await;
+            first = first.and(pointed.map(drop));
         }
-        Ok(())
+        first
     }
 }
 
@@ -47,7 +48,7 @@ async fn point(at: &At, endpoint: &EndpointAt, moved: &Moved) -> Result<PointedV
     let PointedView { from, to, .. } = said(endpoint, moved, &at.daemon.host)?;
     let driver = endpoint.spec.driver();
     of(endpoint, driver.point(&at.daemon.host, &from, &to).await)?;
-    at.work.say(format!("{} says {to} now: {}", endpoint.name, driver.what()));
+    at.effect(format!("{} says {to} now: {}", endpoint.name, driver.what()))?;
     Ok(PointedView { endpoint: endpoint.name.clone(), from, to })
 }
 

@@ -2,6 +2,7 @@
 //! is said at once.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use api::FindingView;
@@ -10,7 +11,9 @@ use engine::postgres::binaries::Binaries;
 use engine::postgres::lsn::Lsn;
 use engine::postgres::restore::can_mount;
 use engine::postgres::successor::read_control;
+use engine::postgres::successor::reads::Told;
 use engine::postgres::target::Resolved;
+use ops::Found;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vault::backup::catalog::{self, BackupInfo};
@@ -18,7 +21,7 @@ use vault::backup::catalog::{self, BackupInfo};
 use super::moment::{Restorer, live_for};
 use super::point::{left, said};
 use super::swap::{Swap, steps};
-use super::{begins, migrations, promise, source_of};
+use super::{begins, migrations, promise, settings, source_of};
 use crate::daemon::Daemon;
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
@@ -45,6 +48,9 @@ pub(super) struct Seen {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Was {
     pub(super) services: BTreeMap<String, Standing>,
+    /// What the server said of its configuration while it ran.
+    #[serde(default)]
+    pub(super) told: Told,
 }
 
 impl Seen {
@@ -52,7 +58,7 @@ impl Seen {
         self.findings.push(FindingView::of_host(severity, title, why.into(), None));
     }
 
-    fn blocks(&mut self, who: &str, trouble: &Trouble) {
+    pub(super) fn blocks(&mut self, who: &str, trouble: &Trouble) {
         self.note("blocks", format!("{who}: {}", trouble.what), trouble.hint.clone().unwrap_or_default());
     }
 
@@ -107,6 +113,11 @@ impl Part for Preflight {
         promise::keep(swap.promised(), now.promised(), input(&now)?, steps(&now, source_of(at)))?;
         views::to_json(&seen.was)
     }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
+    }
 }
 
 /// `resolved` is nothing where what was replaced comes back: it is there already.
@@ -131,6 +142,8 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
         seen.note("warns", format!("the files are copied: this host cannot mount them ({why})"), "");
     }
     look_at_server(&mut seen, daemon, source, swap).await;
+    settings::look_at_links(&mut seen, swap);
+    settings::look_at(&mut seen, daemon, source, swap).await;
     look_at_outside(&mut seen, daemon, &swap.outside).await;
     look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;
     look_at_consent(&mut seen, swap.plan.waived, swap.no_snapshot.as_deref());
@@ -196,15 +209,27 @@ async fn look_at_directory(seen: &mut Seen, daemon: &Daemon, source: &Source, sw
 
 fn look_at_room(seen: &mut Seen, swap: &Swap, resolved: &Resolved) {
     let folder = swap.places.staged.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    let needed = resolved.backup.head.totals.bytes + ROOM_TO_SPARE_BYTES;
-    match rustix::fs::statvfs(folder) {
-        Ok(found) => {
-            let free = found.f_bavail * found.f_frsize;
-            let text = format!("{}: {} MB free, {} MB needed", folder.display(), free >> 20, needed >> 20);
-            let severity = if free < needed { "blocks" } else { "fine" };
-            seen.note(severity, text, "the old cluster is kept, so there must be room for both");
+    let mut needed = vec![(folder.to_owned(), resolved.backup.head.totals.bytes)];
+    // A tablespace takes its room where it lies; how much of the backup is its own, the live one tells.
+    for (folder, bytes) in settings::elsewhere(swap) {
+        needed[0].1 = needed[0].1.saturating_sub(bytes);
+        needed.push((folder, bytes));
+    }
+    let mut by_device = BTreeMap::new();
+    for (folder, bytes) in needed {
+        let device = std::fs::metadata(&folder).map(|meta| meta.dev()).unwrap_or_default();
+        by_device.entry(device).or_insert((folder, ROOM_TO_SPARE_BYTES)).1 += bytes;
+    }
+    for (folder, needed) in by_device.into_values() {
+        match rustix::fs::statvfs(&folder) {
+            Ok(found) => {
+                let free = found.f_bavail * found.f_frsize;
+                let text = format!("{}: {} MB free, {} MB needed", folder.display(), free >> 20, needed >> 20);
+                let severity = if free < needed { "blocks" } else { "fine" };
+                seen.note(severity, text, "the old cluster is kept, so there must be room for both");
+            }
+            Err(error) => seen.note("blocks", format!("{}: {error}", folder.display()), ""),
         }
-        Err(error) => seen.note("blocks", format!("{}: {error}", folder.display()), ""),
     }
 }
 

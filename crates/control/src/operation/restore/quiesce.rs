@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine::postgres::successor::is_served;
+use engine::postgres::successor::{Stand, is_served, same_place};
 use engine::postgres::wire::{Connection, Mode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::around::Around;
 use super::preflight::Was;
-use super::source_of;
 use super::swap::Swap;
+use super::{cut_over, source_of};
 use crate::driver::Trouble;
 use crate::driver::service::Standing;
 use crate::error::{Error, Result};
@@ -35,11 +35,14 @@ impl Part for Quiesce {
         stop_server(at, &swap, &swap.places.live).await.map(|()| Value::Null)
     }
 
+    /// What serves then is the old cluster: should the new one still be in its place, it is taken out of it first.
     async fn undo(&self, at: &At) -> Result<()> {
         let swap: Swap = at.input()?;
-        let was = was(at)?;
         let live = &swap.places.live;
-        if ran(&was, server(at, &swap, live)?).is_some() {
+        if swap.places.stand() != Stand::Before {
+            cut_over::take_back(at, &swap).await?;
+        }
+        if ran(&was(at)?, server(at, &swap, live)?).is_some() {
             start_server(at, &swap, live).await?;
         }
         start_users(at).await
@@ -85,12 +88,14 @@ async fn stop_users(at: &At) -> Result<()> {
     Ok(())
 }
 
+/// All that can be started are, whatever is wrong with one of them.
 async fn start_users(at: &At) -> Result<()> {
-    let was = was(at)?;
+    let (was, mut first) = (was(at)?, Ok(()));
     for service in at.input::<Around>()?.outside.users().rev() {
-        start(at, service, &was).await?;
+        let started = start(at, service, &was).await;
+        first = first.and(started);
     }
-    Ok(())
+    first
 }
 
 #[derive(Debug)]
@@ -141,16 +146,14 @@ async fn stop(at: &At, service: &Service) -> Result<()> {
     }
     at.watch.step(&format!("stop {}", service.name));
     driver.stop(&at.daemon.host).await.map_err(of(service))?;
-    at.work.say(format!("{} is stopped: {}", service.name, driver.what()));
-    Ok(())
+    at.effect(format!("{} is stopped: {}", service.name, driver.what()))
 }
 
 async fn start(at: &At, service: &Service, was: &Was) -> Result<()> {
     let (driver, Some(was)) = (service.spec.driver(), ran(was, service)) else { return Ok(()) };
     at.watch.step(&format!("start {}", service.name));
     driver.start(&at.daemon.host, was).await.map_err(of(service))?;
-    at.work.say(format!("{} runs: {}", service.name, driver.what()));
-    Ok(())
+    at.effect(format!("{} runs: {}", service.name, driver.what()))
 }
 
 /// Whatever the service says: no server may be left in the directory.
@@ -171,6 +174,7 @@ pub(super) async fn start_server(at: &At, swap: &Swap, directory: &Path) -> Resu
     let service = server(at, swap, directory)?;
     at.watch.step(&format!("start {}", service.name));
     service.spec.driver().start(&at.daemon.host, &server_was(at, swap, directory)?).await.map_err(of(service))?;
+    at.effect(format!("{} was started", service.name))?;
     let info = at.daemon.source(source_of(at))?.cluster.conninfo;
     let mut waited = Duration::ZERO;
     let mut sql = loop {
@@ -178,18 +182,15 @@ pub(super) async fn start_server(at: &At, swap: &Swap, directory: &Path) -> Resu
             Ok(sql) => break sql,
             Err(error) if waited >= ANSWER_PATIENCE || !error.is_retriable() => return Err(error.into()),
             Err(_) => {
-                tokio::time::sleep(LOOK_EVERY).await;
+                at.unless_cancelled(tokio::time::sleep(LOOK_EVERY)).await?;
                 waited += LOOK_EVERY;
             }
         }
     };
     let serves = sql.value("SELECT current_setting('data_directory')").await?.unwrap_or_default();
     sql.close().await;
-    match Path::new(&serves) == directory {
-        true => {
-            at.work.say(format!("{} runs, and answers", service.name));
-            Ok(())
-        }
+    match same_place(Path::new(&serves), directory) {
+        true => at.effect(format!("{} runs, and answers", service.name)),
         false => {
             let what = format!("what answers serves {serves}, and not {}", directory.display());
             Err(of(service)(Trouble::refused(what)))

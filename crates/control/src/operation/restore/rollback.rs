@@ -3,7 +3,7 @@
 use api::{ConsentAsk, MomentAsk, Operation, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
 use engine::postgres::control_file::ControlFile;
 use engine::postgres::opened::Opened;
-use engine::postgres::successor::{Succession, read_control, read_fenced_control};
+use engine::postgres::successor::{Succession, read_control, read_fenced_control, same_place};
 use engine::postgres::target::written_since;
 use ops::Store;
 use serde::Deserialize;
@@ -43,6 +43,10 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
     let moved = moved_by(daemon, &row).await?;
     let mut places = places_of(&row, moved.as_ref(), &short_id(daemon));
+    let called = &source.cluster.data_directory;
+    if !places.is_elsewhere() && called != &places.live && same_place(called, &places.live) {
+        places.called = Some(called.clone());
+    }
     let comes_back = lying_at(daemon, &places.staged).await?;
     let control = match &comes_back {
         Some(name) => {

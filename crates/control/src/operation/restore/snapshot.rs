@@ -40,7 +40,7 @@ impl Part for Snapshot {
     async fn look(&self, at: &At) -> Result<Found> {
         Ok(match backup::stored_by(at).await? {
             Some(made) => Found::Done(kept(at, made).await?),
-            None => Found::NotDone,
+            None => Found::Unknown,
         })
     }
 }
@@ -49,6 +49,7 @@ async fn kept(at: &At, made: Value) -> Result<Value> {
     let (source, id) = (source_of(at).parse()?, made["id"].as_str().unwrap_or_default().parse()?);
     let why = format!("the state before restore {}", at.id());
     catalog::pin_as(&at.daemon.vault, &source, &id, pin::pin_of(at)?, &why).await?;
+    at.effect(format!("backup {id} is pinned"))?;
     Ok(made)
 }
 
@@ -80,6 +81,11 @@ impl Part for LastLog {
         }
         at.work.say(format!("everything that the server ever wrote is in the vault, to {end}"));
         Ok(serde_json::json!({ "end": end.to_string(), "durable": end.to_string() }))
+    }
+
+    /// It changes nothing.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
     }
 }
 

@@ -13,7 +13,7 @@ use vault::log::read::LogIndex;
 use super::moment::{Restorer, request, resolved};
 use super::moved::Moved;
 use super::promise::{self, Promise, Promised};
-use super::{lost, migrations, pace, preflight};
+use super::{lost, migrations, pace, preflight, settings};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, step, submit_with};
@@ -233,7 +233,7 @@ async fn prepared(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<(Swap
             (Succession::elsewhere(live, into, &word), Some(moved))
         }
     };
-    let open = !ask.copy && can_mount().is_ok();
+    let open = !ask.copy && can_mount().is_ok() && !places.links().is_ok_and(|links| settings::must_be_copied(&links));
     let into = places.staged.display().to_string();
     let mut ask = RestoreAsk { into, open, port: None, host: None, ..ask.clone() };
     let resolved = resolved(daemon, &source.row.name.parse()?, &ask).await?;

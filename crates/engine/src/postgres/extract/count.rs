@@ -21,7 +21,7 @@ pub(super) enum Scope {
 
 impl Scope {
     /// A condition on `n`, a row of pg_namespace, and `c`, one of pg_class.
-    fn condition(&self) -> String {
+    pub(super) fn condition(&self) -> String {
         let of = match self {
             Scope::Database => {
                 "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' \
@@ -46,6 +46,16 @@ pub(super) struct Census {
     /// Last value and whether it was handed out.
     sequences: BTreeMap<String, String>,
     large_objects: u64,
+    /// Materialized views: their rows are those of others.
+    derived: BTreeSet<String>,
+}
+
+/// What is here otherwise than there.
+#[derive(Debug, Default)]
+pub(super) struct Differences {
+    pub(super) lost: Vec<String>,
+    /// No row is missing for it.
+    pub(super) attention: Vec<String>,
 }
 
 impl Census {
@@ -53,11 +63,14 @@ impl Census {
         let mut sql = session::open(info, database).await?;
         let mut census = Census::default();
         let (mut tables, mut sequences) = (Vec::new(), Vec::new());
-        for (kind, name, populated) in list(&mut sql, scope).await? {
+        for (kind, name, is_filled) in list(&mut sql, scope).await? {
             match kind.as_str() {
-                "r" | "m" if populated => tables.push(name.clone()),
+                "r" | "m" if is_filled => tables.push(name.clone()),
                 "S" => sequences.push(name.clone()),
                 _ => {}
+            }
+            if kind == "m" {
+                census.derived.insert(name.clone());
             }
             census.relations.insert(format!("{} {name}", kind_name(&kind)));
         }
@@ -73,26 +86,31 @@ impl Census {
         Ok(census)
     }
 
-    /// What is here otherwise than there. More here is fine: a newer extension may bring more.
-    pub(super) fn differences(&self, here: &Census) -> Vec<String> {
-        let mut found: Vec<String> =
-            self.relations.difference(&here.relations).map(|relation| format!("{relation} is missing")).collect();
+    /// More here is fine: a newer extension may bring more.
+    pub(super) fn differences(&self, here: &Census) -> Differences {
+        let mut found = Differences::default();
+        for relation in self.relations.difference(&here.relations) {
+            let holds_data = relation.starts_with("table ") || relation.starts_with("sequence ");
+            let list = if holds_data { &mut found.lost } else { &mut found.attention };
+            list.push(format!("{relation} is missing"));
+        }
         for (name, rows) in &self.rows {
+            let list = if self.derived.contains(name) { &mut found.attention } else { &mut found.lost };
             match here.rows.get(name) {
                 Some(now) if now == rows => {}
-                Some(now) => found.push(format!("{name} has {now} rows, and {rows} were there")),
-                None => found.push(format!("the rows of {name} are missing")),
+                Some(now) => list.push(format!("{name} has {now} rows, and {rows} were there")),
+                None => list.push(format!("the rows of {name} are missing")),
             }
         }
         for (name, state) in &self.sequences {
             match here.sequences.get(name) {
                 Some(now) if now == state => {}
-                Some(now) => found.push(format!("sequence {name} stands at {now}, and it stood at {state}")),
+                Some(now) => found.lost.push(format!("sequence {name} stands at {now}, and it stood at {state}")),
                 None => {}
             }
         }
         if self.large_objects != here.large_objects {
-            found.push(format!("{} large objects, and {} were there", here.large_objects, self.large_objects));
+            found.lost.push(format!("{} large objects, and {} were there", here.large_objects, self.large_objects));
         }
         found
     }
@@ -102,11 +120,12 @@ impl Census {
     }
 }
 
-/// Kind, quoted name, and whether it holds rows of its own; the largest first.
+/// Kind, quoted name, and whether it holds rows that the backup holds; the largest first.
 async fn list(sql: &mut Connection, scope: &Scope) -> Result<Vec<(String, String, bool)>> {
     let rows = sql
         .rows(&format!(
-            "SELECT c.relkind, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relispopulated \
+            "SELECT c.relkind, quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
+             c.relispopulated AND c.relpersistence = 'p' \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {} ORDER BY c.relpages DESC, c.oid",
             scope.condition()
         ))

@@ -175,6 +175,11 @@ impl Setting {
     }
 }
 
+/// Whether anybody, a superuser too, may connect.
+pub(super) fn allow(name: &str, allowed: bool) -> String {
+    format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allowed}", quote::ident(name))
+}
+
 /// Takes their slots from the subscriptions of a database that was restored: they belong to the live one, and dropping the copy
 /// would drop them there. They came disabled. Gives a word for each.
 pub(super) async fn take_slots(sql: &mut Connection) -> Result<Vec<String>> {
@@ -196,6 +201,8 @@ pub(super) async fn take_slots(sql: &mut Connection) -> Result<Vec<String>> {
 
 /// Drops a database that we made, with the subscriptions in it, which would forbid that.
 pub(super) async fn drop(live: &Conninfo, sql: &mut Connection, name: &str) -> Result<()> {
+    // It may be as closed as the one that it was restored from.
+    sql.query(&allow(name, true)).await?;
     let mut inside = session::open(live, name).await?;
     take_slots(&mut inside).await?;
     let subscriptions = session::column(

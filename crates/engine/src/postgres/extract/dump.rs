@@ -49,12 +49,12 @@ impl Workshop {
         Ok(shop)
     }
 
-    fn give(&self, path: &Path) -> Result<()> {
+    pub(super) fn give(&self, path: &Path) -> Result<()> {
         let Some(user) = self.run_as else { return Ok(()) };
         chown(path, Some(user.uid), Some(user.gid)).map_err(|e| Error::file("give away", path, e))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -109,6 +109,33 @@ impl Workshop {
             Some(1) if outcome.counted.is_some() => Ok(outcome),
             _ => Err(failed("pg_restore", &ran)),
         }
+    }
+
+    /// One entry as a script of SQL; nothing where pg_restore cannot write it.
+    pub(super) async fn script_of(&self, at: &Extraction<'_>, entry: &Entry) -> Result<Option<PathBuf>> {
+        let script = self.path("script");
+        let mut arguments = vec!["--no-tablespaces".into(), "-L".into(), self.write_list(std::slice::from_ref(entry))?];
+        arguments.extend(["-f".into(), script.display().to_string(), self.path(DUMP).display().to_string()]);
+        let ran = self.run(at, "pg_restore", arguments, Vec::new()).await?;
+        Ok(ran.succeeded().then_some(script))
+    }
+
+    /// Runs a script in one transaction, after a statement of ours. Gives what was said when it failed; then nothing of it is done.
+    pub(super) async fn run_script(
+        &self,
+        at: &Extraction<'_>,
+        database: &str,
+        script: &Path,
+        first: Option<&str>,
+    ) -> Result<Option<String>> {
+        let mut arguments: Vec<String> =
+            ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-o", "/dev/null"].map(String::from).into();
+        arguments.extend(first.into_iter().flat_map(|text| ["-c".to_owned(), text.to_owned()]));
+        arguments.extend(["-f".into(), script.display().to_string(), "-d".into(), quote::dbname(database)]);
+        let info = at.live.with_dbname(database);
+        let environment = self.environment(&info, is_superuser(&info).await?)?;
+        let ran = self.run(at, "psql", arguments, environment).await?;
+        Ok((!ran.succeeded()).then(|| ran.stderr.text()))
     }
 
     fn write_list(&self, entries: &[Entry]) -> Result<String> {
@@ -200,10 +227,26 @@ impl Entry {
         Some(Entry { object: (word()?, word()?), line: line.to_owned() })
     }
 
+    /// Its kind, schema, name and owner.
+    pub(super) fn what(&self) -> &str {
+        let (catalog, oid) = self.object;
+        self.line.split_once(&format!("; {catalog} {oid} ")).map_or("", |(_, what)| what)
+    }
+
+    /// Of the table whose rows it brings. Nothing sets names off, so one with blanks may not be found.
+    pub(super) fn name(&self) -> &str {
+        let words = self.what().strip_prefix("TABLE DATA ").unwrap_or_default();
+        words.split_once(' ').and_then(|(_, rest)| rest.rsplit_once(' ')).map_or("", |(name, _)| name)
+    }
+
+    /// The table whose rows it brings.
+    pub(super) fn table_of_data(&self) -> Option<u32> {
+        self.what().starts_with("TABLE DATA ").then_some(self.object.1)
+    }
+
     /// Whether it is about one of these, or a publication.
     pub(super) fn is_left_out(&self, objects: &BTreeSet<(u32, u32)>, comments: &[String]) -> bool {
-        let (catalog, oid) = self.object;
-        let what = self.line.split_once(&format!("; {catalog} {oid} ")).map_or("", |(_, what)| what);
+        let what = self.what();
         objects.contains(&self.object)
             || what.starts_with("PUBLICATION")
             || (what.starts_with("COMMENT ") && comments.iter().any(|comment| what.contains(comment.as_str())))

@@ -1,6 +1,8 @@
 //! Tells what pg_restore could not do by how much it matters. Pure text; first match of the tables below counts. The words that are harmless
 //! are a closed list, and an error that nobody knows needs attention at least.
 
+use super::dump::Entry;
+
 /// What an error says of the server, and its entry of the dump or its statement, `*` meaning any words.
 const HARMLESS: &[(&str, &str)] = &[
     ("extension \"*\" already exists", "*"),
@@ -65,6 +67,32 @@ pub(super) fn classify(stderr: &str) -> Outcome {
         outcome.lost.push("pg_restore counted errors and told of none".into());
     }
     outcome
+}
+
+impl Outcome {
+    /// What was said of an entry that was tried again with these statements counts no more. Of a statement only the beginning of its
+    /// first line is known (DB_MAX_ERR_STMT in pg_backup_db.c).
+    pub(super) fn forget(&mut self, statements: &[String], entry: &Entry) {
+        let copy = entry.table_of_data().map(|_| entry.name()).map(|name| format!("COPY failed for table \"{name}\""));
+        let is_of_it = |told: &String| {
+            let object = told.rsplit_once(" [").map_or("", |(_, object)| object.trim_end_matches(']'));
+            let begin = object.trim_end_matches("...");
+            object == entry.line
+                || copy.as_ref().is_some_and(|copy| told.contains(copy))
+                || !begin.is_empty() && statements.iter().any(|statement| statement.starts_with(begin))
+        };
+        self.attention.retain(|told| !is_of_it(told));
+        self.lost.retain(|told| !is_of_it(told));
+    }
+
+    /// What psql said of an entry: `psql:FILE:LINE: ERROR:  …`.
+    pub(super) fn failed_again(&mut self, said: &str, entry: &Entry) {
+        let said = said.split_once("ERROR:").map_or(said, |(_, said)| said).trim();
+        let told = shortened(&format!("{} [{}]", said.lines().next().unwrap_or_default(), entry.what()));
+        let data = BRINGS_DATA.iter().any(|of| fits(of, &entry.line));
+        let of_a_table = entry.what().starts_with("TABLE ") || entry.what().starts_with("SEQUENCE ");
+        if data || of_a_table { self.lost.push(told) } else { self.attention.push(told) }
+    }
 }
 
 /// Each begins with the program's name; what follows up to the next belongs to it.

@@ -1,6 +1,7 @@
 //! Sessions for this work: no search path, so that every name is said in full, and no limit that some role was given.
 
 use crate::error::{Error, Result};
+use crate::postgres::quote;
 use crate::postgres::wire::{Connection, Conninfo, Mode};
 
 const SETTINGS: &str = "SET search_path = ''; SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; \
@@ -27,6 +28,11 @@ pub(super) async fn maintenance(info: &Conninfo, avoid: &[&str]) -> Result<Conne
         }
     }
     Err(last)
+}
+
+pub(super) async fn has_schema(sql: &mut Connection, name: &str) -> Result<bool> {
+    let exists = format!("SELECT 1 FROM pg_namespace WHERE nspname = {}", quote::literal(name));
+    Ok(sql.value(&exists).await?.is_some())
 }
 
 /// The first cell of each row.

@@ -5,7 +5,8 @@
 //!        └────────────┴── any failure: both open again as they were, under the names they had
 //! ```
 //! The old database then takes nobody but superusers (CONNECTION LIMIT 0), so that no program writes into it by mistake. Programs
-//! are cut off for as long as this takes, and come back by themselves.
+//! are cut off for as long as this takes, and come back by themselves. Its subscriptions are disabled before: they would go on to
+//! receive what is meant for the new one, and hold its slots.
 
 use std::time::Duration;
 
@@ -26,6 +27,15 @@ pub struct SwappedDatabase {
     pub kept_as: String,
     /// Sessions that were ended.
     pub terminated: u64,
+    /// Subscriptions of the old one that were enabled, and are not any more.
+    #[serde(default)]
+    pub disabled: Vec<Subscription>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub name: String,
+    pub slot: Option<String>,
 }
 
 /// Lets sessions into a database again, with the limit it has. For after a crash between closing and renaming; does nothing to one
@@ -33,9 +43,96 @@ pub struct SwappedDatabase {
 pub async fn reopen_database(live: &Conninfo, name: &str) -> Result<()> {
     let mut sql = session::maintenance(live, &[name]).await?;
     known(&mut sql, name).await?;
-    sql.query(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote::ident(name))).await?;
+    sql.query(&database::allow(name, true)).await?;
     sql.close().await;
     Ok(())
+}
+
+/// Gives a database a name that nobody has; with `closed`, only superusers get in then. Only the one of this number is renamed. Gives
+/// whether it was; where another has the name there is nothing to do.
+pub async fn rename_database(live: &Conninfo, oid: u32, from: &str, to: &str, closed: bool) -> Result<bool> {
+    check_name(to)?;
+    let mut sql = session::maintenance(live, &[from, to]).await?;
+    let Some(is) = database::describe(&mut sql, from).await?.filter(|is| is.oid == oid) else { return Ok(false) };
+    if database::describe(&mut sql, to).await?.is_some() {
+        return Err(Error::declined(
+            format!("there is already a database {to}"),
+            "rename it, or drop it when nobody needs it",
+        ));
+    }
+    sql.query(&database::allow(from, false)).await?;
+    let renamed = async {
+        end_sessions(&mut sql, &is, &is).await?;
+        let (from, to) = (quote::ident(from), quote::ident(to));
+        let limit = if closed { 0 } else { is.connection_limit };
+        let statements = [
+            format!("ALTER DATABASE {from} RENAME TO {to}"),
+            format!("ALTER DATABASE {to} ALLOW_CONNECTIONS true CONNECTION LIMIT {limit}"),
+        ];
+        session::transact(&mut sql, &statements).await
+    };
+    let done = renamed.await;
+    if let Err(error) = done {
+        // Under the old name where it was not renamed; where the answer to the commit was lost it is open already.
+        let opened = reopen_database(live, from).await;
+        tracing::debug!(?opened, "opened after a rename that failed");
+        return Err(Error::NotSwapped { what: format!("database {from}"), source: Box::new(error) });
+    }
+    sql.close().await;
+    Ok(true)
+}
+
+/// The number of a database.
+pub async fn database_oid(live: &Conninfo, name: &str) -> Result<Option<u32>> {
+    let mut sql = session::maintenance(live, &[name]).await?;
+    let found = database::describe(&mut sql, name).await?;
+    sql.close().await;
+    Ok(found.map(|found| found.oid))
+}
+
+/// Lets subscriptions go on that a swap disabled.
+pub async fn enable_subscriptions(live: &Conninfo, database: &str, subscriptions: &[Subscription]) -> Result<()> {
+    if subscriptions.is_empty() {
+        return Ok(());
+    }
+    let mut sql = session::open(live, database).await?;
+    for Subscription { name, .. } in subscriptions {
+        sql.query(&format!("ALTER SUBSCRIPTION {} ENABLE", quote::ident(name))).await?;
+    }
+    sql.close().await;
+    Ok(())
+}
+
+/// Those that a swap of this database would disable.
+pub async fn enabled_subscriptions(live: &Conninfo, database: &str) -> Result<Vec<Subscription>> {
+    let mut sql = session::open(live, database).await?;
+    let found = enabled_in(&mut sql).await;
+    sql.close().await;
+    found
+}
+
+/// In one transaction: all of them, or none.
+async fn disable_subscriptions(live: &Conninfo, database: &str) -> Result<Vec<Subscription>> {
+    let mut sql = session::open(live, database).await?;
+    let enabled = enabled_in(&mut sql).await?;
+    let disable = |one: &Subscription| format!("ALTER SUBSCRIPTION {} DISABLE", quote::ident(&one.name));
+    session::transact(&mut sql, &enabled.iter().map(disable).collect::<Vec<_>>()).await?;
+    sql.close().await;
+    Ok(enabled)
+}
+
+async fn enabled_in(sql: &mut Connection) -> Result<Vec<Subscription>> {
+    let rows = sql
+        .rows(
+            "SELECT subname, subslotname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
+             WHERE d.datname = current_database() AND subenabled ORDER BY 1",
+        )
+        .await?;
+    let subscription = |row| Subscription {
+        name: rows.get(row, "subname").unwrap_or_default().to_owned(),
+        slot: rows.get(row, "subslotname").map(str::to_owned),
+    };
+    Ok((0..rows.rows.len()).map(subscription).collect())
 }
 
 /// Renames `database` to `keep_as` and `restored` to `database`. On an error everything is as it was, unless it is RK-2095.
@@ -47,12 +144,22 @@ pub async fn swap_database(live: &Conninfo, database: &str, restored: &str, keep
     let old = known(&mut sql, database).await?;
     let new = known(&mut sql, restored).await?;
     refuse(&mut sql, &old, &new, keep_as).await?;
+    let disabled = match old.allows_connections {
+        true => disable_subscriptions(live, database).await.map_err(|error| not_swapped(&old, error))?,
+        // Nobody gets in to disable them, and nothing of it is received either.
+        false => Vec::new(),
+    };
     let done = close_and_rename(&mut sql, &old, &new, keep_as).await;
     sql.close().await;
+    let swapped = SwappedDatabase { database: database.into(), kept_as: keep_as.into(), terminated: 0, disabled };
     match done {
-        Ok(terminated) => Ok(SwappedDatabase { database: database.into(), kept_as: keep_as.into(), terminated }),
-        Err(error) => settle(live, &names, &old, &new, error).await,
+        Ok(terminated) => Ok(SwappedDatabase { terminated, ..swapped }),
+        Err(error) => settle(live, &names, &old, &new, swapped, error).await,
     }
+}
+
+fn not_swapped(old: &Database, error: Error) -> Error {
+    Error::NotSwapped { what: format!("database {}", old.name), source: Box::new(error) }
 }
 
 async fn known(sql: &mut Connection, name: &str) -> Result<Database> {
@@ -93,7 +200,7 @@ async fn refuse(sql: &mut Connection, old: &Database, new: &Database, keep_as: &
 
 async fn close_and_rename(sql: &mut Connection, old: &Database, new: &Database, keep_as: &str) -> Result<u64> {
     for database in [old, new] {
-        sql.query(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", quote::ident(&database.name))).await?;
+        sql.query(&database::allow(&database.name, false)).await?;
     }
     let terminated = end_sessions(sql, old, new).await?;
     let (live, restored, kept) = (quote::ident(&old.name), quote::ident(&new.name), quote::ident(keep_as));
@@ -140,17 +247,23 @@ async fn settle(
     names: &[&str; 3],
     old: &Database,
     new: &Database,
+    swapped: SwappedDatabase,
     error: Error,
 ) -> Result<SwappedDatabase> {
+    let enable =
+        |one: &Subscription| format!("in database {}: ALTER SUBSCRIPTION {} ENABLE", old.name, quote::ident(&one.name));
     let half = |why: &Error| Error::HalfSwapped {
         what: format!("database {}", old.name),
         why: format!("{error}; then: {why}"),
-        statements: [old, new].map(open_statement).into(),
+        statements: [old, new].map(open_statement).into_iter().chain(swapped.disabled.iter().map(enable)).collect(),
     };
     match look_and_open(live, names, old, new).await {
         // It was committed after all.
-        Ok(true) => Ok(SwappedDatabase { database: old.name.clone(), kept_as: names[2].to_owned(), terminated: 0 }),
-        Ok(false) => Err(Error::NotSwapped { what: format!("database {}", old.name), source: Box::new(error) }),
+        Ok(true) => Ok(swapped),
+        Ok(false) => match enable_subscriptions(live, &old.name, &swapped.disabled).await {
+            Ok(()) => Err(not_swapped(old, error)),
+            Err(second) => Err(half(&second)),
+        },
         Err(second) => Err(half(&second)),
     }
 }

@@ -9,16 +9,22 @@ mod resolve;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use super::again::Again;
 use super::count::Scope;
 use super::dump::{Entry, Workshop};
 use super::outcome::Outcome;
 use super::roles::{self, Roles};
-use super::{Extracted, Extraction, check_majors, check_name, session, source_database, verify};
+use super::{
+    Extracted, Extraction, Made, MadeTable, check_majors, check_name, look, session, source_database, swap_tables,
+    unlogged, verify,
+};
 use crate::error::{Error, Result};
 use crate::postgres::quote;
 use crate::postgres::stopwatch::Stopwatch;
 use crate::postgres::wire::Connection;
-pub(super) use resolve::{Member, oids, resolve};
+pub(super) use resolve::{Member, Present, nearest, oids, present, resolve};
 
 /// Where a schema of the same name is put on the instance meanwhile.
 const ASIDE: &str = "rekindle_aside";
@@ -26,7 +32,7 @@ const HINT_NAME: &str =
     "write it as schema.table, with double quotes around a part that has capitals, points or blanks";
 
 /// A table with its schema.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TableName {
     pub schema: String,
     pub name: String,
@@ -84,6 +90,8 @@ struct Prepared {
     schema_exists: bool,
     /// On the live server.
     made: Vec<String>,
+    /// Enabled ones of the live database.
+    event_triggers: Vec<String>,
 }
 
 /// Restores these tables, with their partitions, into `into_schema` of the live server's database of the same name.
@@ -105,6 +113,7 @@ pub async fn extract_tables(
     let names: Vec<String> = tables.iter().map(TableName::to_string).collect();
     extracted.what = format!("tables {} of database {database}", names.join(", "));
     extracted.into = format!("schema {into_schema} of database {database}");
+    extracted.made = Made { database: 0, tables: made(&mut prepared).await? };
     extracted.roles_created = prepared.roles.created;
     extracted.harmless = outcome.harmless;
     extracted.attention = outcome.attention;
@@ -132,10 +141,50 @@ async fn prepare(at: &Extraction<'_>, database: &str, tables: &[TableName], into
     check_names(&members, into)?;
     let schema_exists = check_schema(&mut live, &members, into).await?;
     check_publications(&mut live, into).await?;
-    let left_out = leave_out(&mut there, &mut live, &oids(&members)).await?;
+    let unlogged = unlogged::find_among(&mut there, &oids(&members)).await?;
+    if at.takes_place {
+        refuse_unlogged(&unlogged)?;
+    }
+    let mut left_out = leave_out(&mut there, &mut live, &oids(&members)).await?;
+    left_out.told.extend(unlogged::told(&unlogged));
+    if at.takes_place {
+        left_out.told.extend(lost_with_them(&mut there, &mut live, &members).await?);
+    }
     let (into, database, shop) = (into.to_owned(), database.to_owned(), Workshop::make(at)?);
     let (roles, made) = (Roles::default(), Vec::new());
-    Ok(Prepared { there, live, database, members, into, left_out, roles, shop, schema_exists, made })
+    let event_triggers = look::event_triggers(&mut live, &database).await?;
+    Ok(Prepared { there, live, database, members, into, left_out, roles, shop, schema_exists, made, event_triggers })
+}
+
+/// In the place of live rows there would be none.
+fn refuse_unlogged(found: &[unlogged::Unlogged]) -> Result<()> {
+    let refusals: Vec<String> = found.iter().filter_map(unlogged::Unlogged::refusal).collect();
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(Error::declined(refusals.join("; "), "leave it out of the tables that are named")),
+    }
+}
+
+/// What went with a table that was dropped with CASCADE: it referred to the table, and is no part of it.
+async fn lost_with_them(there: &mut Connection, live: &mut Connection, members: &[Member]) -> Result<Vec<String>> {
+    let names: Vec<TableName> = members.iter().map(|member| member.table.clone()).collect();
+    let dropped = present(live, &names).await?.absent;
+    let dropped: Vec<Member> = members.iter().filter(|member| dropped.contains(&member.table)).cloned().collect();
+    let found = swap_tables::standing(there, &dropped).await?;
+    // Memberships in publications are told of every table.
+    let found = found.into_iter().filter(|what| !what.starts_with("publication "));
+    Ok(found.map(|what| format!("{what} referred to what was dropped: it is not brought back")).collect())
+}
+
+/// The tables as they are on the live server now, with the names that they had.
+async fn made(prepared: &mut Prepared) -> Result<Vec<MadeTable>> {
+    let mut all = Vec::new();
+    for member in &prepared.members {
+        let name = quote::literal(&member.table.within(&prepared.into).sql());
+        let oid = prepared.live.value(&format!("SELECT to_regclass({name})::oid")).await?;
+        all.extend(oid.and_then(|oid| oid.parse().ok()).map(|oid| MadeTable { table: member.table.clone(), oid }));
+    }
+    Ok(all)
 }
 
 /// In one schema each name can stand once.
@@ -310,7 +359,14 @@ async fn copy(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     if let Err(error) = prepared.live.query(&format!("ANALYZE {}", tables.join(", "))).await {
         outcome.attention.push(format!("ANALYZE: {error}"));
     }
-    let tables = verify(at, &prepared.database, &prepared.database, scope, &mut outcome).await?;
+    let tables = match verify(at, &prepared.database, &prepared.database, scope, &mut outcome).await {
+        Err(Error::Incomplete { into, mut lost }) => {
+            let may_be = |name: &String| format!("{name} is enabled: is it the cause? {}", look::PAST_EVENT_TRIGGERS);
+            lost.extend(prepared.event_triggers.first().map(may_be));
+            return Err(Error::Incomplete { into, lost });
+        }
+        other => other?,
+    };
     Ok((Extracted { tables, bytes, ..Extracted::default() }, outcome))
 }
 
@@ -326,7 +382,11 @@ async fn fill(at: &Extraction<'_>, prepared: &mut Prepared, watch: &mut Stopwatc
     let drops = drops(prepared).await?;
     prepared.made.extend(drops);
     watch.step("restore");
-    prepared.shop.restore(at, &prepared.database, Some(&kept)).await
+    let mut outcome = prepared.shop.restore(at, &prepared.database, Some(&kept)).await?;
+    let (database, scope) = (prepared.database.as_str(), Scope::Schema(prepared.into.clone()));
+    let again = Again { database, into: database, scope: &scope, entries: Some(kept) };
+    again.run(at, &prepared.shop, &mut outcome).await?;
+    Ok(outcome)
 }
 
 /// What takes back all that a restore may leave in a schema that others use as well.
@@ -351,7 +411,7 @@ async fn remove(at: &Extraction<'_>, prepared: &mut Prepared, error: Error) -> E
         prepared.roles.drop(&mut prepared.live).await
     };
     match removed.await {
-        Ok(()) => error,
+        Ok(()) => look::explained(error, &prepared.event_triggers),
         Err(second) => super::not_removed(&prepared.into, &error, &second),
     }
 }

@@ -23,3 +23,11 @@ fn names_are_parted_at_bare_separators_only() {
         assert_eq!(split(broken, '.'), None, "{broken}");
     }
 }
+
+#[test]
+fn a_name_that_is_too_long_is_cut_behind_a_whole_character() {
+    assert_eq!(name_with("app", "_restored"), "app_restored");
+    assert_eq!(name_with(&"n".repeat(63), "_restored"), format!("{}_restored", "n".repeat(54)));
+    let cut = name_with(&"ä".repeat(31), "_restored");
+    assert_eq!((cut.len(), cut), (63, format!("{}_restored", "ä".repeat(27))));
+}

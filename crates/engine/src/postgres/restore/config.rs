@@ -3,14 +3,14 @@
 //! in them would be in the way is commented out with the reason.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
+use vault::beneath;
+
 use super::fetch::restore_command;
-use super::{Prepared, Purpose, RestoreRequest};
+use super::{Prepared, Purpose, RestoreRequest, quiet};
 use crate::error::{Error, Result};
-use crate::postgres::control_file::ControlFile;
-use crate::postgres::info::ClusterInfo;
+use crate::postgres::info::{ClusterInfo, LeftOutAll};
 use crate::postgres::target::{Resolved, Stop};
 
 const CONF: &str = "rekindle.conf";
@@ -34,6 +34,7 @@ const OWN_SETTINGS: &[&str] = &[
     "ident_file",
     "hot_standby",
     "listen_addresses",
+    "log_destination",
     "logging_collector",
     "port",
     "primary_conninfo",
@@ -51,6 +52,7 @@ const OWN_SETTINGS: &[&str] = &[
 const RECOVERY_SETTINGS: &[&str] = &[
     "restore_command",
     "archive_cleanup_command",
+    "promote_trigger_file",
     "recovery_end_command",
     "recovery_target",
     "recovery_target_action",
@@ -63,16 +65,26 @@ const RECOVERY_SETTINGS: &[&str] = &[
     "recovery_min_apply_delay",
 ];
 
-/// Writes all settings. Only pg_control is missing after this.
-pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> Result<()> {
+/// Writes the cluster's own settings, without what would be in the way.
+pub(super) fn write_cluster(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> Result<()> {
     let into = &prepared.into;
+    // Those of an earlier restore would be read with them.
+    for name in [CONF, RECOVERY_CONF] {
+        let path = into.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path, error));
+            }
+            _ => {}
+        }
+    }
     let own = own_configuration(into, &resolved.info)?;
     let includes = format!(
         "\n{OURS} what this restored server needs\ninclude_if_exists = '{CONF}'\ninclude_if_exists = '{RECOVERY_CONF}'\n"
     );
     let text = without_settings(&own, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
     prepared.put("postgresql.conf", (text + &includes).as_bytes())?;
-    if let Ok(text) = fs::read_to_string(into.join(AUTO_CONF)) {
+    if let Some(text) = read_plain(into, AUTO_CONF)? {
         let text = without_settings(&text, &[OWN_SETTINGS, RECOVERY_SETTINGS].concat());
         prepared.put(AUTO_CONF, text.as_bytes())?;
     }
@@ -80,32 +92,46 @@ pub(super) fn write(prepared: &Prepared, resolved: &Resolved, request: &RestoreR
         true => prepared.put(HBA, HBA_CLOSED.as_bytes())?,
         false => let_others_in(prepared, resolved)?,
     }
-    if !into.join("pg_ident.conf").exists() {
+    if read_plain(into, "pg_ident.conf")?.is_none_or(|text| text.is_empty()) {
         let ident = resolved.info.outside_config.iter().find(|file| file.setting == "ident_file");
         prepared.put("pg_ident.conf", ident.map_or("", |file| &file.content).as_bytes())?;
     }
-    write_own(prepared, request)?;
-    let limits = control_limits(prepared)?;
-    let recovery = recovery(prepared, resolved, request) + &limits;
-    prepared.put(RECOVERY_CONF, recovery.as_bytes())
+    Ok(())
 }
 
 /// What differs from the old server for good.
 pub(super) fn write_own(prepared: &Prepared, request: &RestoreRequest) -> Result<()> {
-    prepared.put(CONF, (conf(prepared, request.purpose) + &manners(request.purpose)).as_bytes())
+    // What ALTER SYSTEM has set is read behind ours.
+    if let Some(text) = read_plain(&prepared.into, AUTO_CONF)? {
+        let quiet: Vec<&str> = quiet::settings(prepared).into_iter().map(|(name, _)| name).collect();
+        prepared.put(AUTO_CONF, without_settings(&text, &quiet).as_bytes())?;
+    }
+    let text = conf(prepared, request.purpose) + &quiet::block(prepared) + &manners(request.purpose);
+    prepared.put(CONF, text.as_bytes())
+}
+
+/// What only the recovery needs.
+pub(super) fn write_recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) -> Result<()> {
+    let recovery = recovery(prepared, resolved, request) + &render(&prepared.limits.settings());
+    prepared.put(RECOVERY_CONF, recovery.as_bytes())
 }
 
 /// postgresql.conf as the cluster had it, from the data directory or from outside of it.
 fn own_configuration(into: &Path, info: &ClusterInfo) -> Result<String> {
-    let path = into.join("postgresql.conf");
     if let Some(outside) = info.outside_config.iter().find(|file| file.setting == "config_file") {
         // What it includes lies beside it in a place that is not restored.
         return Ok(without_settings(&outside.content, &["include", "include_dir", "include_if_exists"]));
     }
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Error::file("read", &path, error)),
+    Ok(read_plain(into, "postgresql.conf")?.unwrap_or_default())
+}
+
+/// A file of the restored cluster. A link came out of the backup, and we do not read for its maker what it leads to: it is as empty.
+fn read_plain(into: &Path, name: &str) -> Result<Option<String>> {
+    match beneath::read(into, name) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if beneath::is_led_away(&error) => Ok(Some(String::new())),
+        Err(error) => Err(Error::file("read", &into.join(name), error)),
     }
 }
 
@@ -133,24 +159,18 @@ fn conf(prepared: &Prepared, purpose: Purpose) -> String {
         ("listen_addresses", listen.into()),
         ("port", prepared.instance.port.to_string()),
         ("unix_socket_directories", prepared.instance.socket_folder.display().to_string()),
-        // The old server's archive is not this one's.
-        ("archive_mode", "off".into()),
-        ("archive_command", String::new()),
-        ("primary_conninfo", String::new()),
-        ("primary_slot_name", String::new()),
-        ("synchronous_standby_names", String::new()),
         ("ssl", "off".into()),
+        // What the server says goes into our file, and not to the host's log in the original's name.
         ("logging_collector", "off".into()),
+        ("log_destination", "stderr".into()),
     ];
     render(&settings)
 }
 
-/// A guest beside the original takes little of the host, and does not speak in the original's name: a subscription that goes on
-/// would take changes away from it. Who wants it otherwise says so with ALTER SYSTEM, which is read last.
+/// A guest beside the original takes little of the host. ALTER SYSTEM, which is read last, says otherwise.
 fn manners(purpose: Purpose) -> String {
-    let quiet = [
-        ("max_logical_replication_workers", "0".to_owned()),
-        ("shared_buffers", "128MB".into()),
+    let small = [
+        ("shared_buffers", "128MB".to_owned()),
         ("huge_pages", "try".into()),
         ("max_wal_size", "1GB".into()),
         ("min_wal_size", "32MB".into()),
@@ -162,8 +182,8 @@ fn manners(purpose: Purpose) -> String {
     let hasty = [("fsync", "off".to_owned()), ("full_page_writes", "off".into()), ("synchronous_commit", "off".into())];
     match purpose {
         Purpose::Restore | Purpose::Successor => String::new(),
-        Purpose::Clone => render(&quiet),
-        Purpose::Peek | Purpose::Drill => render(&quiet) + &render(&hasty),
+        Purpose::Clone => render(&small),
+        Purpose::Peek | Purpose::Drill => render(&small) + &render(&hasty),
     }
 }
 
@@ -173,12 +193,17 @@ fn recovery(prepared: &Prepared, resolved: &Resolved, request: &RestoreRequest) 
         // All the log needed lies in pg_wal.
         false => ("/bin/false".to_owned(), "promote"),
     };
+    // Those of an included file would be a second target, which the server refuses; the one that is meant comes last.
+    let none = ["recovery_target", "recovery_target_name", "recovery_target_time", "recovery_target_xid"];
+    let none = none.map(|name| (name, String::new()));
     let mut settings = vec![
+        ("recovery_min_apply_delay", "0".to_owned()),
         ("restore_command", command),
         ("recovery_target_timeline", resolved.timeline.to_string()),
         ("recovery_target_action", action.to_owned()),
         ("hot_standby", "on".to_owned()),
     ];
+    settings.extend(none);
     settings.extend(mount_settings(prepared, resolved.info.major));
     match resolved.stop {
         Stop::Immediate => settings.push(("recovery_target", "immediate".into())),
@@ -202,30 +227,7 @@ fn mount_settings(prepared: &Prepared, major: u32) -> Vec<(&'static str, String)
     known.map(|(_, name, value)| (name, value.to_owned())).collect()
 }
 
-/// A hot standby must have at least the old server's limits (CheckRequiredParameterValues in xlogrecovery.c).
-fn control_limits(prepared: &Prepared) -> Result<String> {
-    let reader = prepared.reader.clone();
-    let control = ControlFile::parse(&control_bytes(&reader)?)?;
-    Ok(render(&[
-        ("max_connections", control.max_connections.max(20).to_string()),
-        ("max_worker_processes", control.max_worker_processes.to_string()),
-        ("max_wal_senders", control.max_wal_senders.to_string()),
-        ("max_prepared_transactions", control.max_prepared_transactions.to_string()),
-        ("max_locks_per_transaction", control.max_locks_per_transaction.to_string()),
-    ]))
-}
-
-fn control_bytes(reader: &vault::backup::read::BackupReader) -> Result<Vec<u8>> {
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::block_in_place(|| {
-        let tail = runtime.block_on(reader.tail())?;
-        let entry = tail.iter().find(|entry| entry.path == crate::postgres::control_file::PATH);
-        let entry = entry.ok_or_else(|| Error::damaged("backup", "it has no pg_control"))?;
-        Ok(vault::backup::restore::read_file(reader, entry, &runtime)?)
-    })
-}
-
-fn render(settings: &[(&str, String)]) -> String {
+pub(super) fn render(settings: &[(&str, String)]) -> String {
     let line =
         |(name, value): &(&str, String)| format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
     format!("{OURS} written at restore\n") + &settings.iter().map(line).collect::<String>()
@@ -233,8 +235,7 @@ fn render(settings: &[(&str, String)]) -> String {
 
 /// After promotion the recovery's settings mean nothing, and they must not mislead the next reader.
 pub(super) fn take_recovery_out(prepared: &Prepared) -> Result<()> {
-    let limits = control_limits(prepared)?;
-    prepared.put(RECOVERY_CONF, limits.as_bytes())
+    prepared.put(RECOVERY_CONF, render(&prepared.limits.settings()).as_bytes())
 }
 
 /// From here on the cluster's own rules say who gets in.
@@ -242,17 +243,30 @@ pub(super) fn let_others_in(prepared: &Prepared, resolved: &Resolved) -> Result<
     let outside = resolved.info.outside_config.iter().find(|file| file.setting == "hba_file");
     let own = match outside {
         Some(file) => file.content.clone(),
-        None => fs::read_to_string(prepared.into.join("pg_hba.conf")).unwrap_or_else(|_| HBA_DEFAULT.to_owned()),
+        None => {
+            let own = read_plain(&prepared.into, "pg_hba.conf")?.filter(|text| !text.is_empty());
+            own.unwrap_or_else(|| HBA_DEFAULT.to_owned())
+        }
     };
     prepared.put(HBA, own.as_bytes())
 }
 
 /// What a person must see to by hand.
 pub(super) fn not_covered(prepared: &Prepared, resolved: &Resolved) -> Vec<String> {
+    let conf = prepared.into.join(CONF);
     let mut notes = vec![
-        "archiving, replication, TLS and listen_addresses are off or local on the restored server: see the commented lines in postgresql.conf".to_owned(),
+        format!(
+            "archiving, replication, subscriptions, job schedulers and TLS are off on the restored server, and listen_addresses is local: to switch one on, take its line out of {} and restart the server",
+            conf.display()
+        ),
         "replication slots are not part of a backup".to_owned(),
     ];
+    if !prepared.preload.left_out.is_empty() {
+        notes.push(format!(
+            "shared_preload_libraries: {} would run jobs or replicate, and is left out",
+            prepared.preload.left_out.join(", ")
+        ));
+    }
     if let Some(why) = &prepared.not_mounted {
         notes.push(format!("the files were copied: this host cannot mount them ({why})"));
     }
@@ -263,6 +277,11 @@ pub(super) fn not_covered(prepared: &Prepared, resolved: &Resolved) -> Vec<Strin
     }
     if !resolved.info.checksums {
         notes.push("the cluster has no page checksums: pages could not be checked".to_owned());
+    }
+    let LeftOutAll { total, first } = &resolved.info.left_out;
+    notes.extend(first.iter().map(|left| format!("{} is not in the backup: {}", left.path, left.why)));
+    if let Some(more @ 1..) = total.checked_sub(first.len() as u64) {
+        notes.push(format!("{more} more files of the data directory are not in the backup"));
     }
     notes
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use vault::backup::restore::read_file;
+use vault::beneath;
 
 use super::{Prepared, RestoreRequest};
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ struct Marker {
     system_identifier: String,
     backup: String,
     asked: String,
+    /// Which operation made it; none where nobody gave one, and in markers of earlier versions.
+    #[serde(default)]
+    operation: Option<String>,
     complete: bool,
 }
 
@@ -39,11 +43,8 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
         hint: hint.to_owned(),
     };
     let filled = is_filled(&into)?;
-    if filled && !request.delta {
-        return Err(occupied(
-            "is not empty",
-            "name an empty or new directory, or add --delta to reuse an earlier restore of ours",
-        ));
+    if !request.delta {
+        must_be_free(&into)?;
     }
     if filled {
         let marker = read_marker(&into).ok_or_else(|| {
@@ -66,7 +67,7 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
     fs::set_permissions(&into, fs::Permissions::from_mode(0o700))
         .map_err(|e| Error::file("set the mode of", &into, e))?;
     give(&into, owner)?;
-    write_marker(&into, resolved, false, owner)?;
+    write_marker(&into, resolved, request, owner)?;
     // From here until the end the directory cannot be started.
     match fs::remove_file(into.join(control_file::PATH)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -74,6 +75,26 @@ pub(super) fn claim(request: &RestoreRequest, resolved: &Resolved, owner: Option
         }
         _ => Ok(into),
     }
+}
+
+/// Refuses a directory in which there is anything, and says whose it is where a restore of ours made it.
+pub fn must_be_free(into: &Path) -> Result<()> {
+    if !is_filled(into)? {
+        return Ok(());
+    }
+    let what = match read_marker(into) {
+        None => "is not empty".to_owned(),
+        Some(Marker { source, asked, backup, operation, complete, .. }) => {
+            let part = if complete { "" } else { "part of " };
+            let operation = operation.map(|id| format!(", operation {id}")).unwrap_or_default();
+            format!("holds {part}an earlier restore of {source} ({asked}, from backup {backup}{operation})")
+        }
+    };
+    Err(Error::Occupied {
+        path: into.display().to_string(),
+        what,
+        hint: "name an empty or new directory, or add --delta to reuse an earlier restore of ours".into(),
+    })
 }
 
 /// Whether anything lies in it. A restore that ended before it had marked the directory has left no more than the marker to be.
@@ -106,17 +127,23 @@ fn is_served(into: &Path) -> bool {
 }
 
 fn read_marker(into: &Path) -> Option<Marker> {
-    serde_json::from_slice(&fs::read(into.join(MARKER)).ok()?).ok()
+    serde_json::from_slice(&beneath::read(into, MARKER).ok()?).ok()
 }
 
-pub(super) fn write_marker(into: &Path, resolved: &Resolved, complete: bool, owner: Option<User>) -> Result<()> {
+pub(super) fn write_marker(
+    into: &Path,
+    resolved: &Resolved,
+    request: &RestoreRequest,
+    owner: Option<User>,
+) -> Result<()> {
     let marker = Marker {
         made_by: "rekindle".into(),
         source: resolved.backup.source.to_string(),
         system_identifier: resolved.info.system_identifier.clone(),
         backup: resolved.backup.id.to_string(),
         asked: resolved.asked.clone(),
-        complete,
+        operation: request.operation.clone(),
+        complete: false,
     };
     let json = serde_json::to_vec_pretty(&marker).map_err(|e| vault::Error::Internal(e.to_string()))?;
     put_file(&into.join(MARKER), &json, owner)
@@ -134,6 +161,16 @@ pub(super) fn mark_complete(prepared: &Prepared) -> Result<()> {
 /// Whether a restore of ours into a directory came to its end; nothing where there was none.
 pub fn is_complete(into: &Path) -> Option<bool> {
     read_marker(into).map(|marker| marker.complete)
+}
+
+/// Whether this operation made what is there, as far as it came.
+pub fn is_of(into: &Path, operation: &str) -> bool {
+    read_marker(into).is_some_and(|marker| marker.operation.as_deref() == Some(operation))
+}
+
+/// Writes a note of ours into a restored directory, durable.
+pub fn note(into: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    put_file(&into.join(name), bytes, None)
 }
 
 /// Our own files lie at the top of the directory and begin alike.
@@ -227,9 +264,25 @@ pub(super) async fn place_tail(prepared: &Prepared) -> Result<()> {
         files.push((path, bytes.map_err(|e| vault::Error::Internal(e.to_string()))??));
     }
     files.sort_by_key(|(path, _)| path == control_file::PATH);
+    remove_signals(into)?;
     prepared.put("recovery.signal", b"")?;
     for (path, bytes) in files {
         prepared.put(&path, &bytes)?;
+    }
+    Ok(())
+}
+
+/// What told the original how to recover: backups of earlier versions of Rekindle hold it. A server that finds a standby's signal
+/// waits for more log for ever, and leaves ours behind for its next start.
+fn remove_signals(into: &Path) -> Result<()> {
+    for name in ["standby.signal", "recovery.signal", "promote", "fallback_promote"] {
+        let path = into.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", &path, error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -245,16 +298,23 @@ pub(super) fn put_file_softly(path: &Path, bytes: &[u8], owner: Option<User>) ->
     put(path, bytes, owner, false)
 }
 
+/// The folder is the server's user's by now: what he puts in our way is removed and not written through.
 fn put(path: &Path, bytes: &[u8], owner: Option<User>, durable: bool) -> Result<()> {
     let failed = |e| Error::file("write", path, e);
     let new = unfinished(path);
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
     let mut file = file.map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     if durable {
         file.sync_all().map_err(failed)?;
     }
-    give(&new, owner)?;
+    if let Some(user) = owner {
+        std::os::unix::fs::fchown(&file, Some(user.uid), Some(user.gid)).map_err(failed)?;
+    }
     fs::rename(&new, path).map_err(failed)
 }
 

@@ -111,7 +111,7 @@ pub(super) async fn begin(
     let (process, program, progress) = (Process::of(&mount.home), request.program.clone(), progress.clone());
     let started = tokio::task::spawn_blocking(move || process.start(&program, || progress.check().is_ok())).await;
     started.map_err(|e| vault::Error::Internal(e.to_string()))??;
-    folder::write_marker(&prepared.into, resolved, false, prepared.owner)
+    folder::write_marker(&prepared.into, resolved, request, prepared.owner)
 }
 
 /// Before anybody writes.

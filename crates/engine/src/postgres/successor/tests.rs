@@ -51,7 +51,7 @@ fn the_new_one_comes_in_and_goes_back_and_each_can_be_said_twice() {
     house.succession.trial(false).unwrap();
     assert_eq!(house.seen(), "main=old", "nothing stays of a trial");
     house.fill("main.restored-word", "new");
-    house.succession.prepare().unwrap();
+    house.succession.prepare(&Told::default()).unwrap();
     for _ in 0..2 {
         house.succession.succeed().unwrap();
         assert_eq!((house.seen().as_str(), house.succession.stand()), (AFTER, Stand::After));
@@ -103,7 +103,7 @@ fn a_mount_point_comes_in_and_goes_back_from_any_point() {
         let places = &house.succession;
         house.fill("main.restored-word.rekindle/skeleton", "new");
         fs::create_dir(&places.staged).unwrap();
-        places.prepare().unwrap();
+        places.prepare(&Told::default()).unwrap();
         // What the mark was written through is unmounted.
         for written in list(&places.staged).unwrap() {
             fs::remove_file(written).unwrap();
@@ -183,7 +183,7 @@ fn settings_are_those_of_the_live_one_and_keep_their_modes() {
     house.fill("main.restored-word", "new");
     let (live, staged) = (house.folder.path().join("main"), house.folder.path().join("main.restored-word"));
     for (name, text) in
-        [("postgresql.conf", "port = 5433"), ("conf.d/memory.conf", "work_mem = 1MB"), ("server.key", "k")]
+        [("postgresql.conf", "include_dir 'conf.d'"), ("conf.d/memory.conf", "work_mem = 1MB"), ("server.key", "k")]
     {
         fs::create_dir_all(live.join(name).parent().unwrap()).unwrap();
         fs::write(live.join(name), text).unwrap();
@@ -194,9 +194,9 @@ fn settings_are_those_of_the_live_one_and_keep_their_modes() {
         fs::write(staged.join(name), "stale").unwrap();
     }
     for _ in 0..2 {
-        house.succession.prepare().unwrap();
+        house.succession.prepare(&Told::default()).unwrap();
         let read = |name: &str| fs::read_to_string(staged.join(name)).ok();
-        assert_eq!(read("postgresql.conf").as_deref(), Some("port = 5433"));
+        assert_eq!(read("postgresql.conf").as_deref(), Some("include_dir 'conf.d'"));
         assert_eq!(read("conf.d/memory.conf").as_deref(), Some("work_mem = 1MB"));
         assert_eq!(fs::metadata(staged.join("server.key")).unwrap().permissions().mode() & 0o777, 0o600);
         for gone in ["pg_hba.conf", "conf.d/stale.conf", "rekindle.conf"] {
@@ -211,4 +211,21 @@ fn what_is_in_the_way_is_said_before() {
     fs::create_dir(&house.succession.retired).unwrap();
     let error = house.succession.trial(false).unwrap_err().to_string();
     assert!(error.contains("main.retired-word"), "{error}");
+}
+
+#[test]
+fn a_data_directory_that_is_a_link_stays_one() {
+    let mut house = House::new();
+    let called = house.folder.path().join("called");
+    std::os::unix::fs::symlink(house.folder.path().join("main"), &called).unwrap();
+    house.succession = Succession::beside(&called, "word");
+    let places = &house.succession;
+    assert_eq!((&places.live, &places.called), (&house.folder.path().join("main"), &Some(called.clone())));
+    house.fill("main.restored-word", "new");
+    let who = || fs::read_to_string(called.join("who")).unwrap();
+    places.prepare(&Told::default()).unwrap();
+    places.succeed().unwrap();
+    assert_eq!((called.is_symlink(), who().as_str()), (true, "new"));
+    places.go_back().unwrap();
+    assert_eq!((called.is_symlink(), who().as_str()), (true, "old"));
 }

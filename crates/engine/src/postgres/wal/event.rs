@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows::RowEvent;
+use crate::postgres::limits::Limits;
 use crate::postgres::lsn::{Lsn, Timeline};
 
 /// The end of a transaction.
@@ -51,6 +52,12 @@ pub enum Event {
         end_lsn: Lsn,
         start: Lsn,
     },
+    /// The server was started with other settings than before.
+    ParameterChange {
+        lsn: Lsn,
+        end_lsn: Lsn,
+        limits: Limits,
+    },
     /// The rest of the segment is empty; `end_lsn` is its end.
     Switch {
         lsn: Lsn,
@@ -69,6 +76,7 @@ impl Event {
             | Event::Checkpoint { lsn, .. }
             | Event::EndOfRecovery { lsn, .. }
             | Event::BackupEnd { lsn, .. }
+            | Event::ParameterChange { lsn, .. }
             | Event::Switch { lsn, .. } => *lsn,
         }
     }
@@ -81,6 +89,7 @@ impl Event {
             | Event::Checkpoint { end_lsn, .. }
             | Event::EndOfRecovery { end_lsn, .. }
             | Event::BackupEnd { end_lsn, .. }
+            | Event::ParameterChange { end_lsn, .. }
             | Event::Switch { end_lsn, .. } => *end_lsn,
         }
     }

@@ -4,6 +4,7 @@
 use super::event::{Event, Xact};
 use super::rows::{RowEvent, RowReader};
 use super::xact::XactReader;
+use crate::postgres::limits::Limits;
 use crate::postgres::lsn::Lsn;
 use crate::postgres::wire::replication::timestamp_from_postgres;
 
@@ -29,6 +30,7 @@ const CHECKPOINT_SHUTDOWN: u8 = 0x00;
 const CHECKPOINT_ONLINE: u8 = 0x10;
 pub(super) const SWITCH: u8 = 0x40;
 const BACKUP_END: u8 = 0x50;
+const PARAMETER_CHANGE: u8 = 0x60;
 const RESTORE_POINT: u8 = 0x70;
 const END_OF_RECOVERY: u8 = 0x90;
 
@@ -115,9 +117,11 @@ impl Record {
     /// `rows` are of interest to who counts them.
     pub(super) fn new(start: Lsn, header: Header, header_bytes: [u8; HEADER_BYTES], major: u32, rows: bool) -> Record {
         let interest = match (header.rmgr, header.info & 0xF0) {
-            (RMGR_XLOG, CHECKPOINT_SHUTDOWN | CHECKPOINT_ONLINE | BACKUP_END | RESTORE_POINT | END_OF_RECOVERY) => {
-                Interest::Kept(Vec::with_capacity(KEPT_BYTES))
-            }
+            (
+                RMGR_XLOG,
+                CHECKPOINT_SHUTDOWN | CHECKPOINT_ONLINE | BACKUP_END | RESTORE_POINT | END_OF_RECOVERY
+                | PARAMETER_CHANGE,
+            ) => Interest::Kept(Vec::with_capacity(KEPT_BYTES)),
             (RMGR_XACT, _) if matches!(header.info & 0x70, COMMIT | ABORT | COMMIT_PREPARED | ABORT_PREPARED) => {
                 Interest::Xact(XactReader::new(major, header.info & XACT_HAS_INFO != 0, rows))
             }
@@ -225,6 +229,7 @@ impl Record {
                 previous_timeline: u32_at(data, 12)?,
             },
             BACKUP_END => Event::BackupEnd { lsn, end_lsn, start: Lsn(first) },
+            PARAMETER_CHANGE => Event::ParameterChange { lsn, end_lsn, limits: parameter_change(data)? },
             kind => Event::Checkpoint {
                 lsn,
                 end_lsn,
@@ -234,4 +239,15 @@ impl Record {
             },
         })
     }
+}
+
+/// xl_parameter_change in src/include/access/xlog_internal.h; the same from 12 to 18. What follows in it is no limit.
+fn parameter_change(data: &[u8]) -> Option<Limits> {
+    Some(Limits {
+        max_connections: u32_at(data, 0)?,
+        max_worker_processes: u32_at(data, 4)?,
+        max_wal_senders: u32_at(data, 8)?,
+        max_prepared_transactions: u32_at(data, 12)?,
+        max_locks_per_transaction: u32_at(data, 16)?,
+    })
 }

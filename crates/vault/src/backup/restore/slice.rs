@@ -1,7 +1,7 @@
 //! Fills one slice of a file: which pages are wanted, and written where they belong.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl<'a> Filler<'a> {
     /// Returns the file and the number of pages written.
     pub(super) fn fill(&mut self, slice: &Slice) -> Result<(File, u64)> {
         self.progress.check()?;
-        let file = OpenOptions::new().read(true).write(true).open(&slice.path);
+        let file = OpenOptions::new().read(true).write(true).custom_flags(super::FILE_ITSELF).open(&slice.path);
         let file = file.map_err(|e| file_error("open", &slice.path, e))?;
         let (mut wanted, zeroed) = self.wanted(slice, &file)?;
         self.gather(slice, &mut wanted)?;

@@ -6,17 +6,18 @@ use serde_json::Value;
 use crate::operation::restore::lost::seconds_between;
 use crate::report::spoken::length;
 
-pub(super) fn follow_ups(report: &RunbookReport, last_log: &Value) -> Vec<String> {
+/// `lived_on` is the timeline that the replaced cluster was on.
+pub(super) fn follow_ups(report: &RunbookReport, last_log: &Value, lived_on: Option<u32>) -> Vec<String> {
     let mut out = vec![format!(
         "the old cluster is kept as {}: look for rows worth recovering, then let it go with `rekindle retire {}`",
         report.retired, report.operation
     )];
     let lost = seconds_between(report.reached_commit, report.newest_commit);
     if let Some(lost) = lost.filter(|_| report.commits_lost > 0) {
-        out.push(format!(
-            "{} commits of {lost:.0} s are not in the restored cluster: `rekindle clone {} --to latest --timeline …` opens the state before",
-            report.commits_lost, report.source
-        ));
+        let before = lived_on.map_or_else(String::new, |timeline| {
+            format!(": `rekindle clone {} --to latest --timeline {timeline}` opens the state before", report.source)
+        });
+        out.push(format!("{} commits of {lost:.0} s are not in the restored cluster{before}", report.commits_lost));
     }
     if let Some((happened, detected)) = report.happened.zip(report.detected) {
         let unseen = length(detected.duration_since(happened).as_secs_f64());

@@ -79,7 +79,7 @@ fn report() -> RunbookReport {
 #[test]
 fn what_was_promised_is_compared_with_what_came() {
     let whole = json!({ "end": "0/5000000", "durable": "0/5000000" });
-    let told = follow_ups::follow_ups(&report(), &whole).join("\n");
+    let told = follow_ups::follow_ups(&report(), &whole, Some(3)).join("\n");
     for expected in [
         "3 min 30 s passed until somebody noticed",
         "loss: commits of 8 min 21 s, MORE than the objective of 5 min; the log was in the vault to the server's last record",
@@ -92,7 +92,7 @@ fn what_was_promised_is_compared_with_what_came() {
     }
     let mut other = report();
     other.objectives = ObjectivesView { rpo_seconds: None, rto_seconds: Some(60.0) };
-    let told = follow_ups::follow_ups(&other, &json!({ "end": "0/5000000", "durable": "0/4000000" })).join("\n");
+    let told = follow_ups::follow_ups(&other, &json!({ "end": "0/5000000", "durable": "0/4000000" }), None).join("\n");
     for expected in
         ["set rpo in", "the vault had the log to 0/4000000 of 0/5000000 only", "MORE than the objective of 1 min"]
     {
@@ -100,7 +100,7 @@ fn what_was_promised_is_compared_with_what_came() {
     }
     other.commits_lost = 0;
     other.objectives.rpo_seconds = Some(1.0);
-    let told = follow_ups::follow_ups(&other, &serde_json::Value::Null).join("\n");
+    let told = follow_ups::follow_ups(&other, &serde_json::Value::Null, None).join("\n");
     assert!(
         told.contains("loss: commits of 0.0 s, within the objective of 1.0 s; the server was not stopped"),
         "{told}"

@@ -2,6 +2,8 @@
 
 use api::{ExtractReport, RunbookReport};
 use async_trait::async_trait;
+use engine::postgres::extract::Subscription;
+use engine::postgres::quote;
 use ops::Found;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,7 +36,7 @@ impl Part for Account {
             Ok(runbook) => {
                 Ok(Found::Done(views::to_json(&ExtractReport { runbook: Some(runbook), ..account(at).await? })?))
             }
-            Err(vault::Error::NotFound(_)) => Ok(Found::NotDone),
+            Err(vault::Error::NotFound(_)) => Ok(Found::Unknown),
             Err(error) => Err(error.into()),
         }
     }
@@ -74,7 +76,10 @@ async fn account(at: &At) -> Result<ExtractReport> {
         findings: Vec::new(),
         snapshot: run.output("snapshot")["id"].as_str().map(str::to_owned),
         no_snapshot: object.no_snapshot.clone(),
-        retired: exchanged.kept_as.clone(),
+        retired: match exchanged.kept_as.as_str() {
+            "" => "nothing: it was not there".to_owned(),
+            kept_as => kept_as.to_owned(),
+        },
         unserved_seconds: unserved(run, "exchange"),
         pointed: Vec::new(),
         unserved_seconds_planned: None,
@@ -88,7 +93,7 @@ async fn account(at: &At) -> Result<ExtractReport> {
     runbook.markdown = document(&runbook).markdown();
     Ok(ExtractReport {
         into: object.what(),
-        kept_as: Some(exchanged.kept_as),
+        kept_as: Some(exchanged.kept_as).filter(|kept_as| !kept_as.is_empty()),
         not_there: exchanged.not_there,
         runbook: Some(runbook),
         ..restored
@@ -107,15 +112,35 @@ async fn evidence(at: &At, restored: &ExtractReport) -> Result<Vec<String>> {
 fn not_covered(restored: &ExtractReport, exchanged: &Exchanged) -> Vec<String> {
     let roles = restored.roles_created.iter().map(|role| format!("role {role} was missing: it has no password now"));
     let only_old = exchanged.not_there.iter().map(|what| format!("only the old one has: {what}"));
-    restored.left_out.iter().cloned().chain(roles).chain(only_old).collect()
+    let schemas = exchanged.schemas_made.iter().map(|name| {
+        format!("schema {name} was gone, and was made: the rights that others had in it are to be granted by hand")
+    });
+    restored.left_out.iter().cloned().chain(roles).chain(only_old).chain(schemas).collect()
 }
 
 fn follow_ups(object: &Object, exchanged: &Exchanged) -> Vec<String> {
     let drop = if object.ask.tables.is_empty() { "DROP DATABASE" } else { "DROP SCHEMA … CASCADE" };
-    let kept = format!(
-        "the old one is kept as {}, and lets only superusers in where it is a database: look for rows worth recovering, then {drop}",
-        exchanged.kept_as
-    );
+    let kept = (!exchanged.kept_as.is_empty()).then(|| {
+        format!(
+            "the old one is kept as {}, and lets only superusers in where it is a database: look for rows worth recovering, then {drop}",
+            exchanged.kept_as
+        )
+    });
     let counted = "commits are counted of the whole cluster: its other databases lost none of them".to_owned();
-    vec![kept, counted]
+    let receives = exchanged.disabled.iter().map(|one| receives_again(object, exchanged, one));
+    kept.into_iter().chain(receives).chain([counted]).collect()
+}
+
+/// The slot belongs to the old database until it is given to the new one.
+fn receives_again(object: &Object, exchanged: &Exchanged, one: &Subscription) -> String {
+    let (name, database, old) = (quote::ident(&one.name), &object.ask.database, &exchanged.kept_as);
+    let Some(slot) = &one.slot else {
+        return format!("subscription {name} of {old} is disabled; it has no slot");
+    };
+    format!(
+        "subscription {name} is disabled in both databases. To let the new one receive, in {old}: ALTER SUBSCRIPTION {name} SET \
+         (slot_name = NONE); in {database}: ALTER SUBSCRIPTION {name} SET (slot_name = {}); ALTER SUBSCRIPTION {name} ENABLE. \
+         The slot goes on from now: what the publisher sent between the moment and the exchange is not sent again",
+        quote::ident(slot)
+    )
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use engine::postgres::binaries::Binaries;
-use engine::postgres::extract::{has_database, swap_blockers};
+use engine::postgres::extract::{Look, SwapOutlook, TableName, has_database, look_before, swap_outlook, unlogged_in};
 use engine::postgres::target::Resolved;
 use engine::postgres::wire::{Connection, Mode};
+use ops::Found;
 use serde_json::Value;
 
 use super::exchange::take_away;
@@ -43,6 +44,11 @@ impl Part for Preflight {
         views::to_json(&seen.was)
     }
 
+    /// It changes nothing. What its undo takes away is of the steps behind it.
+    async fn look(&self, _at: &At) -> Result<Found> {
+        Ok(Found::NotDone)
+    }
+
     async fn undo(&self, at: &At) -> Result<()> {
         take_away(at).await
     }
@@ -50,7 +56,7 @@ impl Part for Preflight {
 
 pub(super) async fn look(daemon: &Daemon, source: &Source, object: &Object, resolved: &Resolved) -> Seen {
     let mut seen = Seen::default();
-    if let Err(error) = look_at_live(&mut seen, source, object).await {
+    if let Err(error) = look_at_live(&mut seen, source, object, resolved).await {
         seen.error(&format!("the live server of {}", source.row.name), &error);
     }
     if let Err(error) = Binaries::find(resolved.info.major, &daemon.config.server_programs).await {
@@ -64,24 +70,58 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, object: &Object, reso
     seen
 }
 
-async fn look_at_live(seen: &mut Seen, source: &Source, object: &Object) -> Result<()> {
+async fn look_at_live(seen: &mut Seen, source: &Source, object: &Object, resolved: &Resolved) -> Result<()> {
     let (live, database) = (&source.cluster.conninfo, object.ask.database.as_str());
+    let tables = extract::tables(&object.ask)?;
     if !has_database(live, database).await? {
-        let why = "without --swap it is restored under a name of its own, which can then be changed";
-        seen.note("blocks", format!("the live server has no database {database}: nothing could be replaced"), why);
-        return Ok(());
+        return look_at_gone(seen, source, object, resolved, &tables).await;
     }
     look_at_room(seen, source, database).await?;
-    let tables = extract::tables(&object.ask)?;
     if tables.is_empty() {
+        if let Err(error) = look_before(live, Look::Database(&object.staged)).await {
+            seen.error("the role of the live server", &error.into());
+        }
+        for what in unlogged_in(live, database).await? {
+            let why = format!("a backup holds nothing of it: what it has now stays in {}", object.kept_as());
+            seen.note("warns", format!("not in the new one: {what}"), why);
+        }
         return Ok(());
     }
-    match swap_blockers(live, database, &tables).await {
-        Ok(found) => {
-            let why = "drop them and make them anew afterwards, or restore without --swap and copy the rows you need";
-            found.iter().for_each(|what| seen.note("blocks", format!("{what} would stay with the old table"), why));
+    let triggers = look_before(live, Look::Tables { database, schema: &object.staged }).await?;
+    seen.findings.extend(triggers.into_iter().map(extract::may_forbid));
+    match swap_outlook(live, database, &tables).await {
+        Ok(SwapOutlook { blockers, absent }) => {
+            blockers.into_iter().for_each(|(what, why)| seen.note("blocks", what, why));
+            for (table, nearest) in absent {
+                let title = format!("there is nothing to swap with: {table} is not there now, and is put in its place");
+                let nearest = if nearest.is_empty() { "none".to_owned() } else { nearest.join(", ") };
+                seen.note("warns", title, format!("the moment must have it; the live tables nearest to it: {nearest}"));
+            }
         }
         Err(error) => seen.error("tables", &error.into()),
+    }
+    Ok(())
+}
+
+/// A database that was dropped is put in its place.
+async fn look_at_gone(
+    seen: &mut Seen,
+    source: &Source,
+    object: &Object,
+    resolved: &Resolved,
+    tables: &[TableName],
+) -> Result<()> {
+    let database = object.ask.database.as_str();
+    if !tables.is_empty() {
+        let why = "restore the whole database: leave out --table";
+        seen.note("blocks", format!("the live server has no database {database}"), why);
+        return Ok(());
+    }
+    let title = format!("there is nothing to swap with: database {database} is not there now, and is put in its place");
+    let known: Vec<&str> = resolved.info.databases.iter().map(|one| one.name.as_str()).collect();
+    seen.note("warns", title, format!("the moment must have it; the backup before it has: {}", known.join(", ")));
+    if let Err(error) = look_before(&source.cluster.conninfo, Look::Database(&object.staged)).await {
+        seen.error("the role of the live server", &error.into());
     }
     Ok(())
 }

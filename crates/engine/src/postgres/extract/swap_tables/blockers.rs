@@ -9,10 +9,16 @@ use crate::postgres::wire::Connection;
 
 const SHOWN: usize = 20;
 
-/// Refuses with the list.
-pub(super) async fn refuse(sql: &mut Connection, old: &[Member], new: &[Member], from: &str) -> Result<()> {
+/// Refuses with the list. `secured` are those whose row security the new ones must have.
+pub(super) async fn refuse(
+    sql: &mut Connection,
+    old: &[Member],
+    secured: &[Member],
+    new: &[Member],
+    from: &str,
+) -> Result<()> {
     let mut found = standing(sql, old).await?;
-    found.extend(row_security(sql, old, new).await?);
+    found.extend(row_security(sql, secured, new).await?);
     if found.is_empty() {
         return Ok(());
     }
@@ -28,10 +34,25 @@ pub(super) async fn refuse(sql: &mut Connection, old: &[Member], new: &[Member],
 }
 
 /// What refers to the live tables, whatever comes in their place.
-pub(super) async fn standing(sql: &mut Connection, old: &[Member]) -> Result<Vec<String>> {
+pub(in crate::postgres::extract) async fn standing(sql: &mut Connection, old: &[Member]) -> Result<Vec<String>> {
     let mut found = session::column(sql, &dependents(&oids(old))).await?;
     found.extend(session::column(sql, &publications(&oids(old))).await?);
     Ok(found)
+}
+
+/// Those that a table is in at once when it is made in one of these schemas.
+pub(super) async fn publications_of(sql: &mut Connection, schemas: &[String]) -> Result<Vec<String>> {
+    let mut text = "SELECT 'publication ' || quote_ident(pubname) FROM pg_publication WHERE puballtables".to_owned();
+    if sql.server_major()? >= 15 {
+        let names: Vec<String> = schemas.iter().map(|schema| quote::literal(schema)).collect();
+        text.push_str(&format!(
+            " UNION SELECT 'publication ' || quote_ident(p.pubname) FROM pg_publication p \
+             JOIN pg_publication_namespace s ON s.pnpubid = p.oid JOIN pg_namespace n ON n.oid = s.pnnspid \
+             WHERE n.nspname IN ({})",
+            names.join(", ")
+        ));
+    }
+    session::column(sql, &text).await
 }
 
 /// Objects that depend on the tables, on what belongs to them (indexes, sequences), or on their row types, and are not theirs.
@@ -55,6 +76,7 @@ fn dependents(set: &str) -> String {
          LEFT JOIN pg_statistic_ext s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid \
          WHERE (d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM mine) \
          OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (SELECT oid FROM types_all)) \
+         AND d.classid <> 'pg_publication_rel'::regclass \
          AND NOT (d.classid = 'pg_class'::regclass AND d.objid IN (SELECT oid FROM mine)) \
          AND NOT (d.classid = 'pg_type'::regclass AND d.objid IN (SELECT oid FROM types_all)) \
          AND NOT coalesce(w.ev_class, k.conrelid, g.tgrelid, p.polrelid, a.adrelid, s.stxrelid, 0) \
@@ -62,13 +84,15 @@ fn dependents(set: &str) -> String {
     )
 }
 
-/// Also those that hold a table because they hold all tables or its schema. The view has no partitioned parents, which
-/// pg_depend has.
+/// Also those that hold a table because they hold all tables or its schema. The view has no partitioned parents.
 fn publications(set: &str) -> String {
     format!(
-        "SELECT DISTINCT 'publication ' || quote_ident(t.pubname) || ' of ' || t.schemaname || '.' || t.tablename \
+        "SELECT 'publication ' || quote_ident(t.pubname) || ' of ' || t.schemaname || '.' || t.tablename \
          FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname \
-         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE c.oid IN ({set}) ORDER BY 1"
+         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE c.oid IN ({set}) \
+         UNION SELECT 'publication ' || quote_ident(p.pubname) || ' of ' || n.nspname || '.' || c.relname \
+         FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.prrelid IN ({set}) ORDER BY 1"
     )
 }
 

@@ -15,25 +15,48 @@ pub(in crate::postgres::extract) struct Member {
     pub(in crate::postgres::extract) table: TableName,
 }
 
-/// For `IN (…)`.
-pub(in crate::postgres::extract) fn oids(members: &[Member]) -> String {
-    members.iter().map(|member| member.oid.to_string()).collect::<Vec<_>>().join(", ")
+/// Those of the tables named that there are, with their descendants, and the names of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::postgres::extract) struct Present {
+    pub(in crate::postgres::extract) members: Vec<Member>,
+    pub(in crate::postgres::extract) absent: Vec<TableName>,
 }
 
+/// For `IN (…)`; no relation has the number 0.
+pub(in crate::postgres::extract) fn oids(members: &[Member]) -> String {
+    let numbers = members.iter().map(|member| member.oid);
+    numbers.chain(members.is_empty().then_some(0)).map(|oid| oid.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// All of them; one that is not there is refused.
 pub(in crate::postgres::extract) async fn resolve(sql: &mut Connection, tables: &[TableName]) -> Result<Vec<Member>> {
     if tables.is_empty() {
         return Err(Error::declined("no table is named", "name one or more as schema.table"));
     }
-    let mut roots = Vec::new();
+    let Present { members, absent } = present(sql, tables).await?;
+    match absent.first() {
+        Some(table) => Err(Error::declined(
+            format!("there is no table {table}"),
+            format!("there are: {}", nearest(sql, table).await?.join(", ")),
+        )),
+        None => Ok(members),
+    }
+}
+
+pub(in crate::postgres::extract) async fn present(sql: &mut Connection, tables: &[TableName]) -> Result<Present> {
+    let (mut roots, mut absent) = (Vec::new(), Vec::new());
     for table in tables {
-        roots.push(find(sql, table).await?);
+        match find(sql, table).await? {
+            Some(member) => roots.push(member),
+            None => absent.push(table.clone()),
+        }
     }
     let members = descendants(sql, &roots).await?;
     refuse_parents_outside(sql, &members).await?;
-    Ok(members)
+    Ok(Present { members, absent })
 }
 
-async fn find(sql: &mut Connection, table: &TableName) -> Result<Member> {
+async fn find(sql: &mut Connection, table: &TableName) -> Result<Option<Member>> {
     let rows = sql
         .rows(&format!(
             "SELECT c.oid, c.relkind, (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid \
@@ -43,7 +66,7 @@ async fn find(sql: &mut Connection, table: &TableName) -> Result<Member> {
             quote::literal(&table.name)
         ))
         .await?;
-    let Some(kind) = rows.get(0, "relkind") else { return Err(missing(sql, table).await?) };
+    let Some(kind) = rows.get(0, "relkind") else { return Ok(None) };
     let refused = |what: &str, hint: &str| Err(Error::declined(format!("{table} is {what}"), hint));
     match kind {
         "r" | "p" => {}
@@ -62,10 +85,11 @@ async fn find(sql: &mut Connection, table: &TableName) -> Result<Member> {
             "restore the whole database beside the live one",
         );
     }
-    Ok(Member { oid: oid(rows.get(0, "oid"))?, table: table.clone() })
+    Ok(Some(Member { oid: oid(rows.get(0, "oid"))?, table: table.clone() }))
 }
 
-async fn missing(sql: &mut Connection, table: &TableName) -> Result<Error> {
+/// Tables whose names are nearest to one that is not there.
+pub(in crate::postgres::extract) async fn nearest(sql: &mut Connection, table: &TableName) -> Result<Vec<String>> {
     let known = format!(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
@@ -73,8 +97,7 @@ async fn missing(sql: &mut Connection, table: &TableName) -> Result<Error> {
         quote::literal(&table.name),
         quote::literal(&table.schema)
     );
-    let known = session::column(sql, &known).await?;
-    Ok(Error::declined(format!("there is no table {table}"), format!("there are: {}", known.join(", "))))
+    session::column(sql, &known).await
 }
 
 async fn descendants(sql: &mut Connection, roots: &[Member]) -> Result<Vec<Member>> {

@@ -35,6 +35,7 @@ fn recorded() -> ClusterInfo {
         outside_config: vec![],
         databases: vec![database()],
         roles: vec!["app".into(), "postgres".into()],
+        left_out: Default::default(),
     }
 }
 
