@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use api::{FleetRow, FleetState, Operation, OperationStatus};
+use engine::postgres::receive::{LogState, Phase};
+use engine::postgres::target::restorable_to;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alarms::Memory;
@@ -28,6 +30,9 @@ pub(crate) async fn rows(daemon: &Daemon) -> Result<Vec<FleetRow>> {
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(rows)
 }
+
+/// A server that is quiet is asked every few seconds.
+const CURRENT: SignedDuration = SignedDuration::from_secs(15);
 
 struct Look<'a> {
     memory: &'a Memory,
@@ -68,7 +73,10 @@ impl<'a> Look<'a> {
             sources.iter().filter_map(|name| self.operations.get(name)).flatten().copied().collect();
         let moving = operations.iter().filter(|status| status.is_moving()).count();
         let waiting = operations.iter().filter(|status| waits_for_a_person(**status)).count();
-        let newest = all(sources, |name| self.sources.get(name)?.receiver.state().complete_at);
+        let states: Vec<LogState> =
+            sources.iter().filter_map(|name| Some(self.sources.get(name)?.receiver.state())).collect();
+        let newest = all(sources, |name| self.sources.get(name)?.receiver.state().complete_at).map(restorable_to);
+        let is_now = states.iter().all(|state| is_current(state, self.now));
         let backups = sources.iter().map(|name| self.backups(name)).sum();
         let without = sources.iter().any(|name| self.backups(name) == 0);
         FleetRow {
@@ -78,7 +86,8 @@ impl<'a> Look<'a> {
             state: state(worst.map(|alarm| alarm.condition.severity), without),
             reason: worst.map(|alarm| alarm.condition.text.clone()),
             newest,
-            behind_seconds: newest.map(|newest| self.now.duration_since(newest).as_secs_f64().max(0.0)),
+            behind_seconds: newest
+                .map(|newest| if is_now { 0.0 } else { self.now.duration_since(newest).as_secs_f64().max(0.0) }),
             rpo_seconds: objectives.rpo.map(seconds),
             proven: all(sources, |name| self.proven(name)),
             rto_seconds: objectives.rto.map(seconds),
@@ -104,6 +113,12 @@ impl<'a> Look<'a> {
     fn projected(&self, sources: &[&str]) -> Option<f64> {
         sources.iter().map(|name| self.memory.sources.get(*name)?.projected_rto).sum()
     }
+}
+
+/// The server said within the last seconds that it has nothing that the vault has not.
+fn is_current(log: &LogState, now: Timestamp) -> bool {
+    let said = log.complete_at.is_some_and(|at| now.duration_since(at) < CURRENT);
+    log.phase == Phase::Streaming && log.lag_bytes() == 0 && said
 }
 
 fn waits_for_a_person(status: OperationStatus) -> bool {

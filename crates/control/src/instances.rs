@@ -30,7 +30,7 @@ use crate::catalog::InstanceRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::Watch;
-use crate::operation::restore::Restorer;
+use crate::operation::restore::{Restorer, live_for};
 use crate::{mount_process, report, views};
 
 /// A look at an instance takes moments; starting one after a crash may take longer.
@@ -339,7 +339,9 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
         return Err(Error::Ask(format!("{name} is not a clone")));
     }
     let wanted = wanted_again(daemon, name).await?;
-    let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+    let resolved = Restorer::of(daemon)
+        .resolve(&wanted.source, &wanted.ask, live_for(daemon, &wanted.source, &wanted.ask).await?)
+        .await?;
     row.phase = phase_name(InstancePhase::Opening).to_owned();
     daemon.catalog.put_instance(&row).await?;
     opened.close().await?;

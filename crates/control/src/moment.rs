@@ -25,7 +25,8 @@ pub(crate) async fn look(daemon: &Daemon, name: &str, at: Timestamp) -> Result<M
 }
 
 async fn asked(daemon: &Daemon, source: &SourceName, target: Target) -> engine::Result<Resolved> {
-    let request = Request { complete_at: live(daemon, source.as_str()), ..Request::new(target) };
+    let complete_at = live(daemon, source.as_str(), &target).await;
+    let request = Request { complete_at, ..Request::new(target) };
     resolve(&daemon.vault, source, &request).await
 }
 

@@ -5,9 +5,9 @@ use api::{
 };
 use engine::postgres::Lsn;
 use engine::postgres::info::ClusterInfo;
-use engine::postgres::lineage::timeline_at;
+use engine::postgres::lineage::{Lineage, timeline_at};
 use engine::postgres::receive::{LogState, Phase};
-use engine::postgres::target::{Resolved, Window, windows};
+use engine::postgres::target::{Resolved, Window, restorable_to, windows};
 use jiff::Timestamp;
 use serde::Serialize;
 use vault::backup::catalog::{self, BackupInfo};
@@ -70,7 +70,7 @@ fn log(state: &LogState) -> LogView {
         durable: state.durable.to_string(),
         server_end: state.server_end.to_string(),
         lag_bytes: state.lag_bytes(),
-        complete_at: state.complete_at,
+        complete_at: state.complete_at.map(restorable_to),
         last_contact: state.last_contact,
         synchronous: state.synchronous,
         failing_since: failure.as_ref().map(|failure| failure.0),
@@ -122,10 +122,10 @@ pub(crate) async fn timeline(daemon: &Daemon, name: &str) -> Result<TimelineView
     let source = daemon.source(name)?;
     let source_name: SourceName = name.parse()?;
     let backups = catalog::backups(&daemon.vault, &source_name).await?;
-    let index = LogIndex::load(&daemon.vault, &source_name).await?;
+    // First: what it says of a position that the log does not reach yet could not be used.
     let state = source.receiver.state();
-    let live = state.complete_at.map(|time| (state.durable, time));
-    let windows = windows(&backups, &index, live).await?;
+    let index = LogIndex::load(&daemon.vault, &source_name).await?;
+    let windows = windows(&backups, &index, state.complete()).await?;
     Ok(TimelineView {
         source: name.to_owned(),
         now: daemon.host.env.now(),
@@ -166,8 +166,14 @@ async fn gaps(
         to_time,
         why: noted.iter().find(|(from, _)| before.to <= *from && *from < to).map(|(_, why)| (*why).to_owned()),
     };
-    let between = windows.windows(2).filter(|pair| pair[0].to < pair[1].from);
-    let mut gaps: Vec<GapView> = between.map(|pair| gap(&pair[0], pair[1].from, Some(pair[1].from_time))).collect();
+    let mut gaps: Vec<GapView> = Vec::new();
+    for window in windows {
+        // What another timeline went on with is not missing: only a window that this one follows from can leave a gap before it.
+        let lineage = Lineage::load(index, window.timeline).await?;
+        let leads_here = |one: &&Window| one.to < window.from && lineage.holds(one.timeline, one.to);
+        let before = windows.iter().filter(leads_here).max_by_key(|one| one.to);
+        gaps.extend(before.map(|before| gap(before, window.from, Some(window.from_time))));
+    }
     let newest = timeline_at(index, &[], None).await?;
     let end = Lsn(index.end(newest).unwrap_or_default());
     let reached = windows.iter().any(|window| window.timeline == newest && window.to >= end);

@@ -5,7 +5,7 @@ import { may, rolesInWords } from "../api/may";
 import type { FleetRow, LogLine, Operation } from "../api/types";
 import { deeds, etaSeconds } from "../words/operation";
 import { fileOf, usual } from "./add/policy";
-import { asText as orderText, counts, isOverRpo, matching, orderOf, pressed } from "./fleet/filter";
+import { ageOf, asText as orderText, counts, isOverRpo, matching, orderOf, pressed } from "./fleet/filter";
 import { merged } from "./fleet/useFleet";
 import { asText, matching as linesWith } from "./operation/LogView";
 import { heard } from "./operation/useOperation";
@@ -36,6 +36,10 @@ test("stacks in need stand first, and are found by their sources too", () => {
   expect(orderText(pressed(pressed(orderOf(null), "proven"), "proven"))).toBe("-proven");
   expect(counts(rows)).toEqual({ all: 3, troubled: 1, over: 1, busy: 0 });
   expect(isOverRpo({ ...ROW, behind_seconds: null })).toBe(true);
+});
+
+test("an idle server that has nothing more is restorable to now", () => {
+  expect([0, 3, 51].map(ageOf)).toEqual(["now", "seconds ago", "51 s ago"]);
 });
 
 test("what is told of the fleet changes what it names, and nothing else", () => {

@@ -56,7 +56,7 @@ export function MomentForm({ form, change, source }: Props) {
   );
 }
 
-/** A database that nobody writes to says only every half minute how far it is: its newest moment is had by name at once, by its time later. */
+/** How far the log is complete is asked every few seconds: the newest moment is had by name at once, by its time a little later. */
 function TooNew({ at, source, change }: { at: Date } & Omit<Props, "form">) {
   const complete = useQuery(sourceOptions(source)).data?.log?.complete_at;
   if (!complete || Date.parse(complete) >= at.getTime()) return null;

@@ -41,10 +41,22 @@ async fn list(client: &Client, args: &AlertsListArgs, around: &Surroundings) -> 
     if around.global.json {
         print_json(&alarms)?;
     } else {
-        print(&alarm::list(&alarms, args.all || args.since.is_some(), &view));
+        let with_past = args.all || args.since.is_some();
+        let seen = if alarms.is_empty() && !with_past { seen(&client, args).await? } else { Vec::new() };
+        print(&alarm::list(&alarms, with_past, &seen, &view));
     }
     let critical = |alarm: &AlarmView| alarm.cleared.is_none() && alarm.severity == "critical";
     Ok(if alarms.iter().any(critical) { NOT_ALL_WELL } else { WELL })
+}
+
+/// What `status` shows: conditions are seen before they are alarms.
+async fn seen(client: &Client, args: &AlertsListArgs) -> Result<Vec<String>, crate::failure::Failure> {
+    let status = client.status().await?;
+    let wanted = |name: &str| args.source.as_deref().is_none_or(|source| source == name);
+    let sources = status.sources.iter().filter(|source| wanted(&source.name));
+    let of = sources.flat_map(|source| source.conditions.iter().map(move |condition| (source, condition)));
+    let of_kind = of.filter(|(_, condition)| args.kind.as_deref().is_none_or(|kind| kind == condition.kind));
+    Ok(of_kind.map(|(source, condition)| format!("{}: {}", source.name, condition.text)).collect())
 }
 
 pub async fn alert(command: &AlertCommand, around: &Surroundings) -> Outcome {

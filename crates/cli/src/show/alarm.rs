@@ -4,7 +4,11 @@ use api::{AlarmDetail, AlarmView, ChannelTest, NoticeView};
 
 use super::{View, units};
 
-pub fn list(alarms: &[AlarmView], with_past: bool, view: &View) -> String {
+/// `seen` is what stands out and has not lasted long enough for an alarm, or was not looked at yet.
+pub fn list(alarms: &[AlarmView], with_past: bool, seen: &[String], view: &View) -> String {
+    if alarms.is_empty() && !seen.is_empty() {
+        return format!("No alarm is raised yet; this is being watched:\n    {}\n", seen.join("\n    "));
+    }
     if alarms.is_empty() {
         return if with_past { "Nothing was wrong.\n" } else { "Nothing is wrong.\n" }.to_owned();
     }

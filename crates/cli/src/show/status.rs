@@ -40,8 +40,12 @@ pub fn one(source: &SourceView, view: &View) -> String {
     let mut row = |name: &str, value: String| text.push_str(&format!("    {name:<9} {value}\n"));
     row("server", format!("{} · system {}", source.url, source.system_identifier));
     let commits = if log.synchronous { " · commits wait for the vault" } else { "" };
-    let lag = units::bytes(log.lag_bytes);
-    row("log", format!("timeline {} · durable to {} · {lag} behind{commits}", log.timeline, log.durable));
+    // What the server has written since it was heard last, nobody knows.
+    let lag = match log.phase.as_str() {
+        "streaming" => format!("{} behind", units::bytes(log.lag_bytes)),
+        _ => "how far the server is ahead is not known".to_owned(),
+    };
+    row("log", format!("timeline {} · durable to {} · {lag}{commits}", log.timeline, log.durable));
     let contact = log.last_contact.map_or("never".to_owned(), |at| view.ago(at));
     row("slot", format!("{} · last contact {contact}", source.slot));
     if let Some(failure) = &log.failure {
@@ -62,6 +66,9 @@ fn line(source: &SourceView, width: usize, view: &View) -> String {
         None => vec![log.phase.clone()],
     };
     parts.push(match log.complete_at {
+        Some(at) if source.backups == 0 => {
+            format!("the log is complete up to {} ({})", view.short_with_zone(at), view.ago(at))
+        }
         Some(at) => format!("any moment up to {} can be restored ({})", view.short_with_zone(at), view.ago(at)),
         None => "no moment is known to be complete yet".to_owned(),
     });

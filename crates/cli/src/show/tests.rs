@@ -183,8 +183,11 @@ fn alarms_say_what_is_wrong_and_what_was() {
 ✓  8  vault  vault-unreachable  critical, 13:00:00 CET → 13:10:00 (10 min)
       the vault is away
 ";
-    assert_eq!(alarm::list(&alarms, true, &view()), expected);
-    assert_eq!(alarm::list(&[], false, &view()), "Nothing is wrong.\n");
+    assert_eq!(alarm::list(&alarms, true, &[], &view()), expected);
+    assert_eq!(alarm::list(&[], false, &[], &view()), "Nothing is wrong.\n");
+    let seen = ["shop: the log is not being received".to_owned()];
+    let watched = "No alarm is raised yet; this is being watched:\n    shop: the log is not being received\n";
+    assert_eq!(alarm::list(&[], false, &seen, &view()), watched);
     let notice = |outcome: &str, event: &str, tries, error: Option<&str>| NoticeView {
         n: 1,
         channel: "hook".to_owned(),

@@ -88,3 +88,35 @@ fn lag_and_a_slot_at_risk_are_said_before_log_is_lost() {
     let quiet = testkit::postgres::wait_until(crate::house::PATIENCE, || house.conditions().is_empty());
     assert!(quiet, "{:?}", house.conditions());
 }
+
+#[test]
+fn a_slot_that_the_server_gave_up_is_made_again_and_the_next_backup_ends() {
+    let server = testkit::postgres::Server::builder().setting("max_slot_wal_keep_size", "1MB").start();
+    let mut house = House::new(server);
+    house.server.sql("postgres", "CREATE TABLE t (word text); INSERT INTO t VALUES ('before')");
+    house.ok(&["backup", "shop"]);
+    house.caught_up();
+    house.kill_daemon();
+    let lost = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'rekindle_shop'";
+    let is_lost = testkit::postgres::wait_until(crate::house::PATIENCE, || {
+        house.server.sql("postgres", "INSERT INTO t VALUES ('lost'); SELECT pg_switch_wal(); CHECKPOINT");
+        house.server.sql("postgres", lost).trim() == "lost"
+    });
+    assert!(is_lost, "the slot is not lost");
+    house.start_daemon();
+    assert!(house.has_condition("log-gap"), "{:?}\n{}", house.conditions(), house.log());
+    house.server.sql("postgres", "INSERT INTO t VALUES ('behind the gap')");
+    house.caught_up();
+    let timeline = house.ok(&["timeline", "shop"]);
+    assert_eq!(
+        timeline["gaps"][0]["why"], "the server gave up the slot and removed the log that it kept",
+        "{timeline:#}"
+    );
+    house.ok(&["backup", "shop"]);
+    house.caught_up();
+    let quiet = testkit::postgres::wait_until(crate::house::PATIENCE, || house.conditions().is_empty());
+    assert!(quiet, "{:?}", house.conditions());
+    let latest = house.restore("latest", &["--to", "latest"]);
+    assert_eq!(latest.sql("postgres", "SELECT count(*) FROM t WHERE word = 'behind the gap'"), "1");
+    house.is_sound();
+}

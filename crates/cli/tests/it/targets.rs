@@ -1,8 +1,8 @@
 //! Every kind of target, on every major: what was committed before it is there, what was committed after is not.
 
-use testkit::postgres::Server;
+use testkit::postgres::{Server, wait_until};
 
-use crate::house::{House, majors, server};
+use crate::house::{House, PATIENCE, majors, server};
 
 /// What happened, in order, with the moments between.
 struct Story {
@@ -113,4 +113,40 @@ fn trap_1_a_target_that_cannot_be_reached_is_refused_before_anything_is_written(
         );
         assert!(!into.exists(), "{words:?}: nothing is written");
     }
+}
+
+/// A database that nobody writes to: every second since its last record is a restore point, and stays one when the daemon ends.
+#[test]
+fn a_time_at_which_nothing_happened_is_a_restore_point() {
+    let mut house = House::new(server(15));
+    house.server.sql("postgres", "CREATE TABLE said (word text); INSERT INTO said VALUES ('one')");
+    house.ok(&["backup", "shop"]);
+    house.server.sql("postgres", "INSERT INTO said VALUES ('two'); CHECKPOINT");
+    house.caught_up();
+    let clock = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+    let quiet = house.server.sql("postgres", clock).trim().to_owned();
+    let complete =
+        |house: &House| house.ok(&["status"])["sources"][0]["log"]["complete_at"].as_str().map(str::to_owned);
+    let to_time = |house: &House| house.ok(&["timeline", "shop"])["windows"][0]["to_time"].as_str().map(str::to_owned);
+    let time = |text: Option<String>| text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let wanted: jiff::Timestamp = quiet.parse().unwrap();
+    let moves = wait_until(PATIENCE, || time(complete(&house)) >= Some(wanted));
+    assert!(moves, "{quiet}: {:?}\n{}", complete(&house), house.log());
+    assert!(time(to_time(&house)) >= Some(wanted), "{quiet}: {:?}", to_time(&house));
+    let restored = house.restore("quiet", &["--time", &quiet]);
+    assert_eq!(restored.sql("postgres", "SELECT string_agg(word, ' ') FROM said"), "one two");
+    // What is not known is asked at once: no test waits for the next look.
+    let now = house.server.sql("postgres", clock).trim().to_owned();
+    house.ok(&["restore", "shop", "--time", &now, "--into", crate::house::text(&house.path("now")), "--dry-run"]);
+    // A refusal names no moment that it refuses.
+    let late = "2999-01-01T00:00:00Z";
+    let into = house.path("late");
+    let refused = house.run(&["restore", "shop", "--time", late, "--into", crate::house::text(&into), "--yes"]);
+    assert_eq!(refused.0, 4, "{refused:?}");
+    // A daemon that finds no server says what the vault holds.
+    house.kill_daemon();
+    house.server.kill9();
+    house.start_daemon();
+    let known = wait_until(PATIENCE, || complete(&house).is_some());
+    assert!(known, "{}", house.log());
 }

@@ -54,6 +54,13 @@ pub(crate) struct Slot {
     pub(crate) left: Option<i64>,
 }
 
+impl Slot {
+    /// It keeps no log any more, and never will.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.status.as_deref() == Some("lost")
+    }
+}
+
 /// Where a server writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Disk {

@@ -5,7 +5,7 @@ use engine::postgres::receive::{LogState, Phase};
 use jiff::{SignedDuration, Timestamp};
 
 use super::condition::{Condition, Kind, Look, Scope, Severity};
-use super::gather::{BackupFact, Disk, GapFact, Server, Work};
+use super::gather::{BackupFact, Disk, GapFact, Server, Slot, Work};
 use super::overdue;
 use super::space;
 use crate::config::Config;
@@ -100,7 +100,13 @@ fn not_received(facts: &Facts<'_>, now: Timestamp) -> Option<Condition> {
     let (began, code, text) = facts.log.failure.as_ref()?;
     let long = now.duration_since(*began) >= PATIENCE || facts.log.phase == Phase::Waiting;
     let text = format!("the log is not being received ({code}): {text}");
-    let advice = "it is tried again by itself; the slot keeps the log at the server until then";
+    let lost = facts.server.and_then(|server| server.slot.as_ref()).is_some_and(Slot::is_lost);
+    let advice = match lost {
+        true => {
+            "it is tried again by itself; the slot is lost, and a new one is made as soon as the server lets the receiver in"
+        }
+        false => "it is tried again by itself; the slot keeps the log at the server until then",
+    };
     long.then(|| since(*began, facts.condition(Severity::Critical, Kind::LogNotReceived, text, advice)))
 }
 
@@ -109,13 +115,19 @@ fn gap(facts: &Facts<'_>, backups: &[BackupFact]) -> Option<Condition> {
     let behind = |to: Lsn| backups.iter().any(|backup| backup.log_from >= to);
     let gap = facts.gaps.iter().rev().find(|gap| !behind(gap.to))?;
     let text = format!("the log has a gap from {} to {}: {}", gap.from, gap.to, gap.why);
-    let advice = "moments behind the gap can be restored after the next backup: take one now";
+    let advice = format!(
+        "moments behind the gap can be restored after the next backup: take one now, rekindle backup {}; so that it does not happen \
+         again, raise max_slot_wal_keep_size, or find out who dropped the slot",
+        facts.name
+    );
     Some(since(gap.noticed, facts.condition(Severity::Critical, Kind::LogGap, text, advice)))
 }
 
 /// More would be lost now than the policy promises.
 fn over_rpo(facts: &Facts<'_>, now: Timestamp, rpo: SignedDuration) -> Option<Condition> {
     let log = facts.log;
+    // Before the first session has begun or failed, what the vault says is old, and no fault.
+    log.streaming_since.or(log.failure.as_ref().map(|failure| failure.0))?;
     let complete = log.complete_at.or(log.streaming_since).or(log.failure.as_ref().map(|failure| failure.0))?;
     let behind = now.duration_since(complete);
     // A quiet server says seldom that nothing happened: that loses nothing.
@@ -141,12 +153,20 @@ fn lag(facts: &Facts<'_>, now: Timestamp, warning_seconds: u64) -> Option<Condit
 /// Whether the server is about to give up, or has given up, the log that the slot should keep.
 fn slot_risk(facts: &Facts<'_>, server: &Server) -> Option<Condition> {
     let at_risk = |severity, text, advice: &str| Some(facts.condition(severity, Kind::SlotAtRisk, text, advice));
+    let new_one = "the receiver makes a new one when it connects, and records what was lost as a gap; raise max_slot_wal_keep_size so \
+                   that it does not happen again";
     let Some(slot) = &server.slot else {
         let text = format!("the replication slot {} does not exist", facts.slot);
-        return at_risk(Severity::Critical, text, "it is made anew when the receiver connects");
+        return at_risk(Severity::Critical, text, "it is made again when the receiver connects");
     };
+    if slot.is_lost() {
+        let text = format!(
+            "the server has given up the replication slot {}, and may have removed log that it kept",
+            facts.slot
+        );
+        return at_risk(Severity::Critical, text, new_one);
+    }
     let (severity, text) = match (slot.status.as_deref(), slot.left) {
-        (Some("lost"), _) => (Severity::Critical, "the server has removed log that the slot should keep".to_owned()),
         (Some("unreserved"), _) => (
             Severity::Critical,
             format!("the server will remove log at its next checkpoint; the slot holds {} bytes", slot.kept),

@@ -8,7 +8,7 @@ use ops::Found;
 use serde_json::Value;
 use vault::names::SourceName;
 
-use super::restore::{Restorer, known, resolved};
+use super::restore::{Restorer, known, live_for, resolved};
 use super::{At, By, Part, Table, input, step, submit};
 use crate::daemon::Daemon;
 use crate::entitlements;
@@ -66,7 +66,9 @@ struct Open;
 impl Part for Open {
     async fn act(&self, at: &At) -> Result<Value> {
         let (daemon, wanted) = (&at.daemon, at.input::<Wanted>()?);
-        let resolved = Restorer::of(daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+        let resolved = Restorer::of(daemon)
+            .resolve(&wanted.source, &wanted.ask, live_for(daemon, &wanted.source, &wanted.ask).await?)
+            .await?;
         Box::pin(instances::open(daemon, &wanted, &resolved, &at.watch)).await?;
         at.effect(format!("{} is open", wanted.name))?;
         views::to_json(&instances::one(daemon, &wanted.name).await?)
@@ -100,7 +102,9 @@ impl Part for Reset {
             Box::pin(instances::reset(&at.daemon, &wanted.name, &at.watch)).await?;
         } else {
             // An earlier try was cut short between the old one and the new one.
-            let resolved = Restorer::of(&at.daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+            let resolved = Restorer::of(&at.daemon)
+                .resolve(&wanted.source, &wanted.ask, live_for(&at.daemon, &wanted.source, &wanted.ask).await?)
+                .await?;
             Box::pin(instances::open(&at.daemon, &wanted, &resolved, &at.watch)).await?;
         }
         views::to_json(&instances::one(&at.daemon, &wanted.name).await?)

@@ -21,7 +21,7 @@ use vault::format::sealed::Kind;
 use vault::names::{Name, SourceName};
 
 use super::clone::short_id;
-use super::restore::{Restorer, known, resolved};
+use super::restore::{Restorer, known, live_for, resolved};
 use super::{At, By, Part, Table, Watch, input, step, submit};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -71,7 +71,9 @@ struct Prove;
 impl Part for Prove {
     async fn act(&self, at: &At) -> Result<Value> {
         let Input { wanted, checks, evidence } = at.input()?;
-        let resolved = Restorer::of(&at.daemon).resolve(&wanted.source, &wanted.ask, None).await?;
+        let resolved = Restorer::of(&at.daemon)
+            .resolve(&wanted.source, &wanted.ask, live_for(&at.daemon, &wanted.source, &wanted.ask).await?)
+            .await?;
         let drill =
             Drill { daemon: at.daemon.clone(), wanted, resolved, checks: ChecksFile::parse(&checks)?, evidence };
         views::to_json(&Box::pin(drill.run(&at.watch)).await?)

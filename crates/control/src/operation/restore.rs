@@ -46,7 +46,7 @@ mod swap;
 
 pub(crate) use account::{document, report};
 pub(super) use moment::Backups;
-pub(crate) use moment::{Restorer, known, live, request, resolved};
+pub(crate) use moment::{Restorer, known, live, live_for, request, resolved};
 pub(super) use swap::planned;
 
 pub(super) fn table() -> Table {

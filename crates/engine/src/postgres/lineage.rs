@@ -117,7 +117,7 @@ impl Lineage {
     }
 
     /// Where a timeline of the lineage was left for the next; `None` for the newest.
-    fn end_of(&self, timeline: Timeline) -> Option<Lsn> {
+    pub(super) fn end_of(&self, timeline: Timeline) -> Option<Lsn> {
         if timeline == self.history.timeline { None } else { self.history.end_of(timeline) }
     }
 

@@ -14,16 +14,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use vault::Vault;
+use vault::log::read::LogIndex;
 use vault::names::SourceName;
 
+use super::lineage::timeline_at;
 use super::lsn::{Lsn, Timeline};
+use super::target::{Complete, TIME_MARGIN, windows};
 use super::wire::{Conninfo, Replication};
 use crate::error::{Error, Result};
 
+mod look;
 mod session;
 mod start;
 
@@ -115,6 +119,11 @@ impl LogState {
     pub fn lag_bytes(&self) -> u64 {
         self.server_end.0.saturating_sub(self.durable.0)
     }
+
+    /// For resolving targets: up to which time the log is complete, and on which timeline.
+    pub fn complete(&self) -> Option<Complete> {
+        self.complete_at.map(|time| Complete { timeline: self.timeline, position: self.durable, time })
+    }
 }
 
 /// A receiver at work; dropping the handle does not stop it.
@@ -122,6 +131,8 @@ impl LogState {
 pub struct Receiver {
     pub(super) state: watch::Receiver<LogState>,
     pub(super) stop: Arc<watch::Sender<bool>>,
+    /// The server is to be looked at now.
+    pub(super) asked: Arc<Notify>,
 }
 
 impl Receiver {
@@ -133,12 +144,28 @@ impl Receiver {
         }
         let (state_sender, state) = watch::channel(LogState::new());
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(keep_receiving(vault, cluster, options, state_sender, stopped));
-        Receiver { state, stop: Arc::new(stop) }
+        let asked = Arc::new(Notify::new());
+        tokio::spawn(keep_receiving(vault, cluster, options, state_sender, stopped, asked.clone()));
+        Receiver { state, stop: Arc::new(stop), asked }
     }
 
     pub fn state(&self) -> LogState {
         self.state.borrow().clone()
+    }
+
+    /// Has the server asked whether there is more, for a time of which it is not known yet that the log is complete, and waits a little
+    /// for the answer.
+    pub async fn hear_of(&self, time: Timestamp) {
+        let needed = time.saturating_add(SignedDuration::try_from(TIME_MARGIN).unwrap_or_default()).unwrap_or(time);
+        let heard = |state: &LogState| state.phase != Phase::Streaming || state.complete_at >= Some(needed);
+        let mut state = self.state.clone();
+        for _ in 0..ASKS {
+            if heard(&state.borrow()) {
+                return;
+            }
+            self.asked.notify_one();
+            let _ = tokio::time::timeout(ASK_AGAIN, state.wait_for(heard)).await;
+        }
     }
 
     /// Asks for the end and waits for it; what has been acknowledged is durable, the rest stays with the server.
@@ -162,8 +189,13 @@ impl Receiver {
     }
 }
 
+/// What a walsender says of a segment that was removed.
+const UNDEFINED_FILE: &str = "58P01";
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// Together longer than `TIME_MARGIN`, so that a time that has just passed is answered.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+const ASKS: u32 = 6;
 
 async fn keep_receiving(
     vault: Vault,
@@ -171,11 +203,18 @@ async fn keep_receiving(
     options: ReceiveOptions,
     state: watch::Sender<LogState>,
     mut stopped: watch::Receiver<bool>,
+    asked: Arc<Notify>,
 ) {
-    let mut backoff = BACKOFF_FIRST;
+    let (mut backoff, mut removed) = (BACKOFF_FIRST, false);
+    tokio::select! {
+        recalled = recall(&vault, &cluster, &state) => {
+            recalled.unwrap_or_else(|error| tracing::warn!(%error, source = %cluster.source, "the vault does not say how far its log is complete"));
+        }
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
     loop {
         state.send_modify(|state| state.phase = Phase::Connecting);
-        let session = session::run(&vault, &cluster, &options, &state);
+        let session = session::run(&vault, &cluster, &options, &state, &asked, removed);
         let outcome = tokio::select! {
             outcome = session => outcome,
             _ = stopped.wait_for(|stop| *stop) => break,
@@ -183,7 +222,9 @@ async fn keep_receiving(
         if state.borrow().phase == Phase::Streaming {
             backoff = BACKOFF_FIRST;
         }
+        removed = false;
         if let Err(error) = outcome {
+            removed = error.sqlstate() == Some(UNDEFINED_FILE);
             report(&cluster, &vault, &state, &error);
         }
         tokio::select! {
@@ -193,6 +234,19 @@ async fn keep_receiving(
         backoff = (backoff * 2).min(BACKOFF_MAX);
     }
     state.send_modify(|state| state.phase = Phase::Stopped);
+}
+
+/// What an earlier daemon left in the vault, until the server is heard.
+async fn recall(vault: &Vault, cluster: &Cluster, state: &watch::Sender<LogState>) -> Result<()> {
+    let index = LogIndex::load(vault, &cluster.source).await?;
+    let timeline = timeline_at(&index, &[], None).await?;
+    let Some(end) = index.end(timeline) else { return Ok(()) };
+    let complete_at = windows::complete_at(&index, timeline, Lsn(end)).await?;
+    state.send_modify(|state| {
+        (state.timeline, state.received, state.durable) = (timeline, Lsn(end), Lsn(end));
+        (state.server_end, state.complete_at) = (Lsn(end), complete_at);
+    });
+    Ok(())
 }
 
 fn report(cluster: &Cluster, vault: &Vault, state: &watch::Sender<LogState>, error: &Error) {

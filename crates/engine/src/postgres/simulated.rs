@@ -54,7 +54,7 @@ pub(super) fn receiver(vault: &Vault) -> Receiver {
         let _ = stopped.wait_for(|stopped| *stopped).await;
         sender.send_modify(|state| state.phase = Phase::Stopped);
     });
-    Receiver { state, stop: Arc::new(stop) }
+    Receiver { state, stop: Arc::new(stop), asked: Arc::default() }
 }
 
 pub(super) async fn back_up(

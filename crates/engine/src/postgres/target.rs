@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use vault::Vault;
 use vault::backup::catalog::{self, BackupInfo};
@@ -45,6 +45,19 @@ pub enum Target {
     Backup(String),
 }
 
+/// At `time`, nothing that was committed on the timeline lay behind `position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Complete {
+    pub timeline: Timeline,
+    pub position: Lsn,
+    pub time: Timestamp,
+}
+
+/// The last moment that can be restored where the log is complete up to a time.
+pub fn restorable_to(complete: Timestamp) -> Timestamp {
+    complete.saturating_sub(SignedDuration::try_from(TIME_MARGIN).unwrap_or_default()).unwrap_or(complete)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub target: Target,
@@ -53,7 +66,7 @@ pub struct Request {
     /// When not said, the one that the server was on at the time that is asked for, or is on now.
     pub timeline: Option<Timeline>,
     /// Up to this time the log is complete although it may not say so itself yet: the live receiver knows.
-    pub complete_at: Option<(Lsn, Timestamp)>,
+    pub complete_at: Option<Complete>,
     /// Ids of backups that were tried and cannot be used.
     pub except: Vec<String>,
 }
@@ -105,10 +118,28 @@ pub async fn resolve(vault: &Vault, source: &SourceName, request: &Request) -> R
     match finder.find().await? {
         Ok(resolved) => Ok(resolved),
         Err(why) => {
+            if let Some(resolved) = while_stopped(&finder).await? {
+                return Ok(resolved);
+            }
             let why = why_absent(vault, source, &finder).await?.unwrap_or(why);
             Err(refusal(&finder, &why).await)
         }
     }
+}
+
+/// A time at which the server was stopped before it went on in the timeline of now: nothing was committed then, so what was there is what
+/// that timeline began with, unless commits of the old one were left behind.
+async fn while_stopped(finder: &Finder<'_>) -> Result<Option<Resolved>> {
+    let (Target::Time(_), None) = (&finder.request.target, finder.request.timeline) else { return Ok(None) };
+    let (index, left) = (finder.index, finder.lineage.timeline());
+    let lineage = Lineage::load(index, timeline_at(index, finder.backups, None).await?).await?;
+    let Some(switch) = lineage.end_of(left) else { return Ok(None) };
+    for object in index.objects(left).iter().filter(|object| object.range.to > switch.0) {
+        if index.head(object).await?.moments.last.is_some_and(|last| last.position >= switch.0) {
+            return Ok(None);
+        }
+    }
+    Ok(Finder { lineage, ..*finder }.find().await?.ok())
 }
 
 /// What became of a backup that was asked for by name.
@@ -245,7 +276,7 @@ pub fn describe(request: &Request) -> String {
 }
 
 async fn refusal(finder: &Finder<'_>, why: &str) -> Error {
-    let hint = match windows(finder.backups, finder.index, None).await {
+    let hint = match windows(finder.backups, finder.index, finder.request.complete_at).await {
         Ok(windows) if windows.is_empty() => "nothing can be restored yet: take a backup first".to_owned(),
         Ok(windows) => {
             let lines: Vec<String> = windows.iter().map(|window| format!("  {window}")).collect();

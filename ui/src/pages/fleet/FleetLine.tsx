@@ -6,7 +6,7 @@ import type { FleetRow } from "../../api/types";
 import { FLEET, State } from "../../parts/State";
 import { When } from "../../parts/When";
 import { counted, seconds } from "../../words/units";
-import { type Column, isOverRpo, isOverRto } from "./filter";
+import { ageOf, type Column, isOverRpo, isOverRto } from "./filter";
 
 export const COLUMNS: [Column, string][] = [
   ["name", "Stack"],
@@ -36,7 +36,7 @@ export const FleetLine = memo(function FleetLine({ row, index, offset }: { row: 
 
 function Newest({ row }: { row: FleetRow }) {
   if (row.behind_seconds == null) return <span className={isOverRpo(row) ? "over" : "dim"}>none known{promise(row.rpo_seconds, "RPO")}</span>;
-  const age = row.behind_seconds < 15 ? "seconds ago" : `${seconds(Math.round(row.behind_seconds))} ago`;
+  const age = ageOf(row.behind_seconds);
   return (
     <span className={isOverRpo(row) ? "over" : undefined}>
       {isOverRpo(row) && "over: "}{age}<span className="dim">{promise(row.rpo_seconds, "RPO")}</span>

@@ -1,6 +1,7 @@
 // Which stacks are shown, and in which order: the ones in need first, unless somebody wants another.
 
 import type { FleetRow } from "../../api/types";
+import { seconds } from "../../words/units";
 
 export type Shown = "all" | "troubled" | "over" | "busy";
 export type Column = "name" | "state" | "newest" | "proven" | "restore" | "now";
@@ -19,6 +20,12 @@ const IS: Record<Shown, (row: FleetRow) => boolean> = {
   over: (row) => isOverRpo(row) || isOverRto(row),
   busy: (row) => row.moving > 0 || row.waiting > 0,
 };
+
+/** Of an idle server that has nothing more the newest restore point is now. */
+export function ageOf(behindSeconds: number): string {
+  if (behindSeconds === 0) return "now";
+  return behindSeconds < 15 ? "seconds ago" : `${seconds(Math.round(behindSeconds))} ago`;
+}
 
 export function isOverRpo(row: FleetRow): boolean {
   return row.rpo_seconds != null && (row.behind_seconds == null || row.behind_seconds > row.rpo_seconds);

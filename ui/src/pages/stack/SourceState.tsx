@@ -8,6 +8,7 @@ import { Facts } from "../../parts/Facts";
 import { Loaded } from "../../parts/Loaded";
 import { SEVERITY, State } from "../../parts/State";
 import { When } from "../../parts/When";
+import { isNow } from "../../words/log";
 import { bytes, counted } from "../../words/units";
 
 export function SourceState({ source }: { source: string }) {
@@ -33,8 +34,8 @@ function Standing({ source }: { source: Source }) {
       <Facts
         label="State of the source"
         facts={[
-          ["Newest restore point", log.complete_at ? <When at={log.complete_at} as="both" /> : "no moment is known to be complete yet"],
-          ["Log", `${log.phase} · timeline ${log.timeline} · durable to ${log.durable} · ${bytes(log.lag_bytes)} behind${log.synchronous ? " · commits wait for the vault" : ""}`],
+          ["Newest restore point", log.complete_at ? isNow(log) ? "now" : <When at={log.complete_at} as="both" /> : "no moment is known to be complete yet"],
+          ["Log", `${log.phase} · timeline ${log.timeline} · durable to ${log.durable} · ${log.phase === "streaming" ? `${bytes(log.lag_bytes)} behind` : "how far the server is ahead is not known"}${log.synchronous ? " · commits wait for the vault" : ""}`],
           log.failure ? ["Failing", <Text c="var(--state-danger)" span inherit>{log.failure} {log.failure_code && `(${log.failure_code})`}</Text>] : null,
           ["Backups", source.newest_backup ? <>{counted(source.backups, "backup", "backups")}, newest {source.newest_backup.label ?? source.newest_backup.id} <When at={source.newest_backup.ended} /></> : "none yet"],
           ["Server", <span className="mono">{source.url}</span>],

@@ -15,7 +15,7 @@ use engine::postgres::wal::rows::RelationFile;
 use jiff::Timestamp;
 use vault::log::read::LogIndex;
 
-use super::moment::Restorer;
+use super::moment::{Restorer, live_for};
 use super::source_of;
 use super::swap::Swap;
 use crate::error::Result;
@@ -74,7 +74,8 @@ async fn counted(at: &At, swap: &Swap, source: &Source) -> Result<RowsWritten> {
         let control = read_fenced_control(&swap.places.retired)?;
         return Ok(rows_since(&index, &control, REPORT_BYTES_MAX).await?);
     }
-    let mut resolved = Restorer::of(&at.daemon).resolve(&name, &swap.ask, None).await?;
+    let mut resolved =
+        Restorer::of(&at.daemon).resolve(&name, &swap.ask, live_for(&at.daemon, &name, &swap.ask).await?).await?;
     if let Some(timeline) = swap.lived_on {
         resolved.lineage = Lineage::load(&index, timeline).await?;
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use api::{MomentAsk, RestoreAsk, RestoreReport, TargetAsk};
 use engine::postgres::restore::{Purpose, RestoreRequest, restore};
-use engine::postgres::target::{Request, Resolved, Target, resolve};
-use jiff::Timestamp;
+use engine::postgres::target::{Complete, Request, Resolved, Target, resolve};
 use vault::Vault;
 use vault::backup::catalog;
 use vault::backup::read::BackupReader;
@@ -81,7 +80,9 @@ impl<'a> Backups<'a> {
     pub(in crate::operation) async fn next(&mut self) -> Result<Resolved> {
         let vault = &self.at.daemon.vault;
         loop {
-            let request = Request { except: self.passed_over.clone(), ..target_of(&self.ask)? };
+            let asked = target_of(&self.ask)?;
+            let complete_at = live(&self.at.daemon, self.source.as_str(), &asked.target).await;
+            let request = Request { except: self.passed_over.clone(), complete_at, ..asked };
             let resolved = match resolve(vault, &self.source, &request).await {
                 Ok(resolved) => resolved,
                 Err(error) => return Err(self.first.take().unwrap_or(error.into())),
@@ -118,11 +119,12 @@ impl<'a> Backups<'a> {
 }
 
 /// What the live receiver knows beyond the vault's own words.
-pub(crate) type Live = Option<(engine::postgres::Lsn, Timestamp)>;
+pub(crate) type Live = Option<Complete>;
 
 /// Resolves what somebody asks the daemon for. A backup that is named and not there is refused with what became of it.
 pub(crate) async fn resolved(daemon: &Daemon, source: &SourceName, ask: &RestoreAsk) -> Result<Resolved> {
-    let resolved = Restorer::of(daemon).resolve(source, ask, live(daemon, source.as_str())).await;
+    let live = live(daemon, source.as_str(), &target(&ask.moment.target)?).await;
+    let resolved = Restorer::of(daemon).resolve(source, ask, live).await;
     if let (Err(Error::Engine(engine::Error::Unreachable { .. })), TargetAsk::Backup(wanted)) =
         (&resolved, &ask.moment.target)
     {
@@ -141,9 +143,20 @@ pub(crate) async fn known(daemon: &Daemon, name: &str) -> Result<SourceName> {
     if known { Ok(source) } else { Err(unknown(name)) }
 }
 
-pub(crate) fn live(daemon: &Daemon, name: &str) -> Live {
-    let state = daemon.source(name).ok()?.receiver.state();
-    state.complete_at.map(|time| (state.durable, time))
+/// A server that is quiet is asked whether there is more when a time is wanted of which that is not known.
+pub(crate) async fn live(daemon: &Daemon, name: &str, target: &Target) -> Live {
+    let receiver = daemon.source(name).ok()?.receiver;
+    if let Target::Time(time) = target
+        && *time <= daemon.host.env.now()
+    {
+        receiver.hear_of(*time).await;
+    }
+    receiver.state().complete()
+}
+
+/// The same for what is asked for.
+pub(crate) async fn live_for(daemon: &Daemon, source: &SourceName, ask: &RestoreAsk) -> Result<Live> {
+    Ok(live(daemon, source.as_str(), &target(&ask.moment.target)?).await)
 }
 
 fn target_of(ask: &RestoreAsk) -> Result<Request> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vault::backup::catalog::{self, BackupInfo};
 
-use super::moment::Restorer;
+use super::moment::{Restorer, live_for};
 use super::point::{left, said};
 use super::swap::{Swap, steps};
 use super::{begins, in_doubt, migrations, promise, settings, source_of};
@@ -97,7 +97,11 @@ impl Part for Preflight {
         begins::wait(&at.daemon, source_of(at), swap.ask.consent.at).await?;
         let source = at.daemon.source(source_of(at))?;
         let resolved = match &swap.back_from {
-            None => Some(Restorer::of(&at.daemon).resolve(&source.row.name.parse()?, &swap.ask, None).await?),
+            None => {
+                let (name, live) =
+                    (source.row.name.parse()?, live_for(&at.daemon, &source.row.name.parse()?, &swap.ask).await?);
+                Some(Restorer::of(&at.daemon).resolve(&name, &swap.ask, live).await?)
+            }
             Some(_) => None,
         };
         // As it would be planned now: what was planned then may not be so any more.

@@ -5,26 +5,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, OptionFuture};
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use vault::Vault;
 use vault::format::log::{Moment, NamedPoint};
 use vault::log::read::LogIndex;
 use vault::log::write::{Durable, LogWriter, Part};
 
+use super::look::{self, LOOK_EVERY, Look};
 use super::start::{self, Start};
 use super::{Cluster, LogState, Phase, ReceiveOptions, store_histories};
 use crate::error::{Error, Result};
 use crate::postgres::lsn::{Lsn, Timeline};
 use crate::postgres::wal::names::{DEFAULT_SEGMENT_BYTES, is_segment_size};
 use crate::postgres::wal::{Event, Scanner, Shape};
-use crate::postgres::wire::{Connection, Mode, Replication, WalEvent, WalStream};
+use crate::postgres::wire::{Replication, WalEvent, WalStream};
 
 /// More than this arrives only when the vault has taken some.
 const PENDING_MAX: usize = 12 << 20;
 /// This much is put without waiting for the interval.
 const PART_BYTES: usize = 4 << 20;
 const STATUS_EVERY: Duration = Duration::from_secs(5);
-const SYNC_CHECK_EVERY: Duration = Duration::from_secs(10);
 /// In quiet hours the vault is told this often that nothing happened.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 /// A put that failed for a passing reason is tried again this often before the session ends.
@@ -36,6 +36,8 @@ pub(super) async fn run(
     cluster: &Cluster,
     options: &ReceiveOptions,
     state: &watch::Sender<LogState>,
+    asked: &Notify,
+    removed: bool,
 ) -> Result<()> {
     let mut next: Option<(Timeline, Lsn)> = None;
     loop {
@@ -50,7 +52,7 @@ pub(super) async fn run(
             Some((timeline, position)) => {
                 Start { timeline, position: Some(position.align_down(segment_bytes)), gaps: vec![] }
             }
-            None => start::find(vault, cluster, &mut replication, &system, segment_bytes).await?,
+            None => start::find(vault, cluster, &mut replication, &system, (segment_bytes, removed)).await?,
         };
         for gap in &start.gaps {
             let known =
@@ -67,7 +69,7 @@ pub(super) async fn run(
             system_identifier: Some(system.system_identifier),
         };
         let mut session = Session::begin(vault, cluster, options, state, replication, &start, shape).await?;
-        next = Some(session.stream().await?);
+        next = Some(session.stream(asked).await?);
     }
 }
 
@@ -101,9 +103,13 @@ struct Session<'a> {
     /// When the oldest pending byte came, by the monotonic clock.
     pending_since: Option<Duration>,
     complete_at: Option<Timestamp>,
+    /// What the last look says, until everything before that position has come.
+    seen: Option<(Lsn, Timestamp)>,
+    /// Nothing as long as the server was not looked at.
+    standby: Option<bool>,
     last_status: Duration,
     last_mark: Duration,
-    last_sync_check: Option<Duration>,
+    last_look: Option<Duration>,
     synchronous: bool,
 }
 
@@ -151,9 +157,11 @@ impl<'a> Session<'a> {
             shape,
             pending_since: None,
             complete_at: None,
+            seen: None,
+            standby: None,
             last_status: now,
             last_mark: now,
-            last_sync_check: None,
+            last_look: None,
             synchronous: false,
         })
     }
@@ -163,14 +171,20 @@ impl<'a> Session<'a> {
     }
 
     /// Streams to the end of the timeline. Returns where the next begins.
-    async fn stream(&mut self) -> Result<(Timeline, Lsn)> {
+    async fn stream(&mut self, asked: &Notify) -> Result<(Timeline, Lsn)> {
         let mut on_its_way: Option<BoxFuture<'static, Result<Durable>>> = None;
+        let mut looking: Option<BoxFuture<'static, Result<Look>>> = None;
         loop {
+            if looking.is_none() && self.should_look() {
+                self.last_look = Some(self.now());
+                looking = Some(look::at(self.cluster.clone()).boxed());
+            }
             if on_its_way.is_none() && self.should_put() {
                 on_its_way = self.begin_put();
             }
             let wait = self.until_next_deadline();
             let put: OptionFuture<_> = on_its_way.as_mut().into();
+            let look: OptionFuture<_> = looking.as_mut().into();
             tokio::select! {
                 Some(durable) = put => {
                     on_its_way = None;
@@ -182,6 +196,11 @@ impl<'a> Session<'a> {
                         return Ok(next);
                     }
                 }
+                Some(look) = look => {
+                    looking = None;
+                    self.looked(look);
+                }
+                () = asked.notified() => self.last_look = None,
                 () = tokio::time::sleep(wait) => {}
             }
             self.keep_in_touch().await?;
@@ -192,6 +211,10 @@ impl<'a> Session<'a> {
         let waited = |since| self.now().saturating_sub(since) >= self.options.interval;
         self.writer.pending_bytes() >= PART_BYTES
             || self.writer.pending_bytes() > 0 && (self.synchronous || self.pending_since.is_some_and(waited))
+    }
+
+    fn should_look(&self) -> bool {
+        self.last_look.is_none_or(|last| self.now().saturating_sub(last) >= LOOK_EVERY)
     }
 
     fn until_next_deadline(&self) -> Duration {
@@ -226,8 +249,9 @@ impl<'a> Session<'a> {
                 self.take(start_lsn, &bytes)?;
                 self.heard(wal_end, server_time);
             }
-            WalEvent::KeepAlive { wal_end, server_time, reply_requested } => {
-                self.heard(wal_end, server_time);
+            // Its position is how far the server has sent, not how far it has written: it says nothing of what is complete.
+            WalEvent::KeepAlive { wal_end, reply_requested, .. } => {
+                self.state.send_modify(|state| state.server_end = state.server_end.max(wal_end));
                 if reply_requested {
                     self.send_status().await?;
                 }
@@ -257,20 +281,53 @@ impl<'a> Session<'a> {
             tracing::warn!(source = %self.cluster.source, lsn = %broken.lsn, why = broken.why, "the log cannot be read here: times are known again from the next segment on");
             self.scanner = None;
         }
+        if self.standby == Some(true) {
+            let commits =
+                events.iter().filter_map(|event| if let Event::Commit(xact) = event { Some(xact.time) } else { None });
+            self.complete_at = self.complete_at.max(commits.max());
+        }
         note(&mut self.writer, events);
         Ok(())
     }
 
-    /// The server said where its log ends and what time it is.
+    /// The server sent log, and said up to where it had flushed its log, and then what time it was. The clock of a standby says nothing
+    /// of the commits of its primary that it has not received.
     fn heard(&mut self, wal_end: Lsn, server_time: Timestamp) {
-        if Lsn(self.writer.received()) >= wal_end {
+        if self.standby == Some(false) && Lsn(self.writer.received()) >= wal_end {
             self.complete_at = self.complete_at.max(Some(server_time));
         }
         self.state.send_modify(|state| state.server_end = state.server_end.max(wal_end));
         self.tell_state();
     }
 
-    fn tell_state(&self) {
+    /// See `look` for why this says what is complete. A server that does not answer leaves all as it was.
+    fn looked(&mut self, look: Result<Look>) {
+        let look = match look {
+            Ok(look) => look,
+            Err(error) => return tracing::debug!(%error, source = %self.cluster.source, "the server was not looked at"),
+        };
+        self.synchronous = look.synchronous;
+        self.standby = Some(look.end.is_none());
+        if let Some((timeline, end)) = look.end
+            && timeline == self.shape.timeline
+        {
+            self.seen = Some((end, look.clock));
+            if !look::is_reached(end, Lsn(self.writer.received())) {
+                self.state.send_modify(|state| state.server_end = state.server_end.max(end));
+            }
+        }
+        let now = self.vault.env().now();
+        self.state.send_modify(|state| state.last_contact = Some(now));
+        self.tell_state();
+    }
+
+    fn tell_state(&mut self) {
+        if let Some((end, clock)) = self.seen
+            && look::is_reached(end, Lsn(self.writer.received()))
+        {
+            self.complete_at = self.complete_at.max(Some(clock));
+            self.seen = None;
+        }
         let (received, durable) = (Lsn(self.writer.received()), Lsn(self.writer.durable()));
         let complete_at = self.complete_at.filter(|_| received == durable);
         self.state.send_modify(|state| {
@@ -285,10 +342,6 @@ impl<'a> Session<'a> {
         let now = self.now();
         if now.saturating_sub(self.last_status) >= STATUS_EVERY {
             self.send_status().await?;
-        }
-        if self.last_sync_check.is_none_or(|last| now.saturating_sub(last) >= SYNC_CHECK_EVERY) {
-            self.last_sync_check = Some(now);
-            self.synchronous = is_synchronous(self.cluster).await.unwrap_or(self.synchronous);
         }
         if now.saturating_sub(self.last_mark) >= MARK_EVERY {
             self.last_mark = now;
@@ -365,16 +418,4 @@ async fn resume_scan(vault: &Vault, cluster: &Cluster, writer: &LogWriter, shape
         }
     }
     Ok(Some(scanner))
-}
-
-/// Whether commits wait for this receiver.
-async fn is_synchronous(cluster: &Cluster) -> Result<bool> {
-    let mut sql = Connection::connect(&cluster.conninfo, Mode::Sql).await?;
-    let name = cluster.conninfo.application_name.clone().unwrap_or_default().replace('\'', "''");
-    let query = format!(
-        "SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state IN ('sync', 'quorum')"
-    );
-    let count = sql.value(&query).await?;
-    sql.close().await;
-    Ok(count.is_some_and(|count| count != "0"))
 }

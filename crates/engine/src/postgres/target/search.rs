@@ -1,11 +1,11 @@
 //! Finds the record at which a recovery must stop, by the heads of the log's objects and then by the records themselves.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use vault::backup::catalog::BackupInfo;
 use vault::log::read::LogObject;
 use vault::names::LogRange;
 
-use super::{Finder, Refused, Stop, TIME_MARGIN, Target};
+use super::{Finder, Refused, Stop, Target, restorable_to, windows};
 use crate::error::Result;
 use crate::postgres::info::ClusterInfo;
 use crate::postgres::lineage::Reach;
@@ -102,11 +102,9 @@ impl<'a> Search<'a> {
         if let Some(at) = first.await? {
             return self.before(at.lsn).await;
         }
-        let known = self.complete_at().await?;
-        let needed = time.saturating_add(SignedDuration::try_from(TIME_MARGIN).unwrap_or_default()).unwrap_or(time);
-        match known {
-            Some(known) if needed <= known => self.at_the_end().await,
-            Some(known) => Ok(Err(format!("the log is known to be complete up to {known} only"))),
+        match self.complete_at().await?.map(restorable_to) {
+            Some(known) if time <= known => self.at_the_end().await,
+            Some(known) => Ok(Err(format!("it is later than {known}, up to which the log is known to be complete"))),
             None => Ok(Err("it is not known up to which time the log is complete".into())),
         }
     }
@@ -205,23 +203,9 @@ impl<'a> Search<'a> {
 
     /// The time up to which the log of this reach is complete, by the objects, marks, and what the caller knows.
     async fn complete_at(&self) -> Result<Option<Timestamp>> {
-        let mut known = None;
-        if let Some((position, time)) = self.finder.request.complete_at
-            && position <= self.reach.end
-            && self.finder.lineage.timeline() == self.reach.timeline
-        {
-            known = Some(time);
-        }
-        if let Some((position, time)) = self.finder.index.mark(self.reach.timeline)
-            && position <= self.reach.end.0
-        {
-            known = known.max(Some(time));
-        }
-        for (_, object) in self.objects().into_iter().rev().take(3) {
-            let head = self.finder.index.head(&object).await?;
-            known = known.max(head.complete_at).max(head.moments.latest);
-        }
-        Ok(known)
+        let live = self.finder.request.complete_at.filter(|live| live.timeline == self.reach.timeline);
+        let live = live.filter(|live| live.position <= self.reach.end).map(|live| live.time);
+        Ok(live.max(windows::complete_at(self.finder.index, self.reach.timeline, self.reach.end).await?))
     }
 
     /// The log's objects from the backup's end to the end of the reach, in order.

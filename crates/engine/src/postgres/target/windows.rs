@@ -1,12 +1,14 @@
 //! The windows: unbroken ranges of restore points, for `timeline` and for refusals.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use vault::backup::catalog::BackupInfo;
-use vault::log::read::LogIndex;
+use vault::log::read::{LogIndex, LogObject};
 
+use super::{Complete, restorable_to};
 use crate::error::Result;
 use crate::postgres::lineage::Lineage;
 use crate::postgres::lsn::{Lsn, Timeline};
@@ -32,14 +34,16 @@ impl fmt::Display for Window {
 }
 
 /// All windows, oldest first. `live` is what the receiver knows beyond the vault: its position and complete time.
-pub async fn windows(backups: &[BackupInfo], index: &LogIndex, live: Option<(Lsn, Timestamp)>) -> Result<Vec<Window>> {
+pub async fn windows(backups: &[BackupInfo], index: &LogIndex, live: Option<Complete>) -> Result<Vec<Window>> {
     let newest = index.timelines().chain(backups.iter().map(|backup| backup.head.timeline)).max().unwrap_or(1);
     let mut windows: Vec<Window> = Vec::new();
     let mut tips: Vec<Timeline> = index.timelines().chain([newest]).collect();
     tips.sort_unstable_by_key(|timeline| std::cmp::Reverse(*timeline));
     tips.dedup();
+    let mut lineages: BTreeMap<Timeline, Lineage> = BTreeMap::new();
     for tip in tips {
         let lineage = Lineage::load(index, tip).await?;
+        lineages.insert(tip, lineage.clone());
         for backup in backups {
             let consistent = Lsn(backup.head.log_to);
             if !lineage.holds(backup.head.timeline, consistent) {
@@ -49,6 +53,7 @@ pub async fn windows(backups: &[BackupInfo], index: &LogIndex, live: Option<(Lsn
             let Some(reach) = reach.filter(|reach| reach.end >= consistent) else { continue };
             add(
                 &mut windows,
+                &lineages,
                 Window {
                     timeline: reach.timeline,
                     from: consistent,
@@ -68,8 +73,12 @@ pub async fn windows(backups: &[BackupInfo], index: &LogIndex, live: Option<(Lsn
 }
 
 /// Windows that end at the same place are one; one that another contains adds nothing.
-fn add(windows: &mut Vec<Window>, new: Window) {
-    let contained = |window: &Window| window.to > new.to && new.backups.iter().all(|id| window.backups.contains(id));
+fn add(windows: &mut Vec<Window>, lineages: &BTreeMap<Timeline, Lineage>, new: Window) {
+    // What a timeline holds behind the point at which the other left it is on no other.
+    let passes = |window: &Window| lineages.get(&window.timeline).is_some_and(|line| line.holds(new.timeline, new.to));
+    let contained = |window: &Window| {
+        window.to > new.to && passes(window) && new.backups.iter().all(|id| window.backups.contains(id))
+    };
     if windows.iter().any(contained) {
         return;
     }
@@ -87,18 +96,28 @@ fn add(windows: &mut Vec<Window>, new: Window) {
     }
 }
 
-async fn end_time(index: &LogIndex, window: &Window, live: Option<(Lsn, Timestamp)>) -> Result<Option<Timestamp>> {
-    let mut known = live.filter(|(position, _)| *position == window.to).map(|(_, time)| time);
-    if let Some((position, time)) = index.mark(window.timeline)
-        && position <= window.to.0
-        && position >= window.from.0
-    {
-        known = known.max(Some(time));
+/// The last time that is not refused: a later commit shows that nothing is missing before it, else what is complete less its margin.
+async fn end_time(index: &LogIndex, window: &Window, live: Option<Complete>) -> Result<Option<Timestamp>> {
+    let live = live.filter(|live| live.timeline == window.timeline && live.position <= window.to).map(|live| live.time);
+    let known = complete_at(index, window.timeline, window.to).await?.max(live).map(restorable_to);
+    let mut latest = None;
+    for object in last_objects(index, window.timeline, window.to) {
+        latest = latest.max(index.head(object).await?.moments.latest);
     }
-    let inside = index.objects(window.timeline).iter().rev().filter(|object| object.range.to <= window.to.0);
-    for object in inside.take(3) {
+    Ok(known.max(latest.map(|latest| latest - SignedDuration::from_micros(1))))
+}
+
+/// Up to which time the vault itself says that its log of a timeline is complete before `end`.
+pub async fn complete_at(index: &LogIndex, timeline: Timeline, end: Lsn) -> Result<Option<Timestamp>> {
+    let mut known = index.mark(timeline).filter(|(position, _)| *position <= end.0).map(|(_, time)| time);
+    for object in last_objects(index, timeline, end) {
         let head = index.head(object).await?;
         known = known.max(head.complete_at).max(head.moments.latest);
     }
     Ok(known)
+}
+
+/// Folded ones do not say up to when they are complete, but the part that ended there is near.
+fn last_objects(index: &LogIndex, timeline: Timeline, end: Lsn) -> impl Iterator<Item = &LogObject> {
+    index.objects(timeline).iter().rev().filter(move |object| object.range.to <= end.0).take(3)
 }

@@ -16,7 +16,7 @@ use super::exchange::take_away;
 use super::{Object, steps};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
-use crate::operation::restore::moment::Restorer;
+use crate::operation::restore::moment::{Restorer, live_for};
 use crate::operation::restore::preflight::{Seen, look_at_consent, look_at_kept, look_at_outside, look_at_proof};
 use crate::operation::restore::{begins, in_doubt, migrations, promise, source_of};
 use crate::operation::{At, Part, extract, input};
@@ -34,7 +34,8 @@ impl Part for Preflight {
         let object: Object = at.input()?;
         begins::wait(&at.daemon, source_of(at), object.wanted.ask.consent.at).await?;
         let source = at.daemon.source(source_of(at))?;
-        let resolved = Restorer::of(&at.daemon).resolve(&object.wanted.source, &object.wanted.ask, None).await?;
+        let live = live_for(&at.daemon, &object.wanted.source, &object.wanted.ask).await?;
+        let resolved = Restorer::of(&at.daemon).resolve(&object.wanted.source, &object.wanted.ask, live).await?;
         // As it would be planned now: what was planned then may not be so any more.
         let mut now = object.anew(&at.daemon, source_of(at), &resolved).await?;
         let seen = look(&at.daemon, &source, &now, &resolved).await;
