@@ -161,7 +161,7 @@ pub(crate) async fn open(
     let pinned = Wanted { ask: at_the_same_moment(&wanted.ask, resolved), ..wanted.clone() };
     let mut row = pinned.row(daemon)?;
     daemon.catalog.add_instance(&row).await?;
-    let opened = open_row(daemon, wanted, resolved, watch, &mut row).await;
+    let opened = Box::pin(open_row(daemon, wanted, resolved, watch, &mut row)).await;
     if opened.is_err()
         && let Err(error) = forget(daemon, &row).await
     {
@@ -348,7 +348,7 @@ pub(crate) async fn reset(daemon: &Daemon, name: &str, watch: &Arc<Watch>) -> Re
     remove_folder(Path::new(&row.folder))?;
     unpin(daemon, &row).await?;
     (row.opened, row.trouble) = (None, None);
-    let done = open_row(daemon, &wanted, &resolved, watch, &mut row).await;
+    let done = Box::pin(open_row(daemon, &wanted, &resolved, watch, &mut row)).await;
     if done.is_err() {
         forget(daemon, &row).await?;
     }

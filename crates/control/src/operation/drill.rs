@@ -104,7 +104,7 @@ impl Drill {
     async fn run(&self, watch: &Arc<Watch>) -> Result<DrillReport> {
         let (env, source) = (&self.daemon.host.env, &self.wanted.source);
         let mut report = self.blank(env.now());
-        let looked = self.open_and_look(watch, &mut report).await;
+        let looked = Box::pin(self.open_and_look(watch, &mut report)).await;
         report.ended = env.now();
         match looked {
             // Somebody did not want it any more: that says nothing about the backup.

@@ -88,7 +88,10 @@ async fn a_role_without_rights_is_told_what_it_lacks() {
     for finding in [right, directory] {
         server.sql("postgres", finding.statement.as_deref().unwrap());
     }
-    assert!(inspect(&url("plain")).await.unwrap().can_protect());
+    let inspection = inspect(&url("plain")).await.unwrap();
+    server.sql("postgres", named(&inspection, "plain may not take a backup").statement.as_deref().unwrap());
+    let inspection = inspect(&url("plain")).await.unwrap();
+    assert!(inspection.can_protect(), "{inspection:#?}");
     let odd = inspect(&url("Odd")).await.unwrap();
     let hba = named(&odd, "pg_hba.conf does not let Odd in");
     assert!(hba.why.ends_with("host replication Odd 127.0.0.1/32 scram-sha-256"), "{}", hba.why);

@@ -25,9 +25,7 @@ pub(crate) async fn take(sql: &mut Connection, conninfo: &Conninfo, sequences: S
         match of_database(conninfo, name, oid.parse().unwrap_or(0), sequences).await {
             Ok(database) => databases.push(database),
             // Dropped, or closed to us, since it was listed.
-            Err(error) => {
-                tracing::warn!(database = name, %error, "the backup holds this database and does not describe it: `rekindle protect` says what is in the way")
-            }
+            Err(error) => tracing::warn!(database = name, %error, "the backup does not describe this database"),
         }
     }
     Ok(databases)
