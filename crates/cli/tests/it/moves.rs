@@ -153,7 +153,7 @@ fn a_mount_that_is_left_behind_serves_again() {
 
 #[test]
 fn cancelled_from_the_cut_over_on_the_old_place_serves_again() {
-    let mut moved = Move::new();
+    let moved = Move::new();
     let (port, before) = (moved.port.to_string(), moved.settings());
     for step in &STEPS[6..15] {
         let harm = moved.shop.harm();

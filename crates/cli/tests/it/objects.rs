@@ -153,7 +153,7 @@ fn a_database_takes_the_live_ones_place_and_the_others_are_not_touched() {
 
 #[test]
 fn a_table_takes_the_live_ones_place_and_comes_back() {
-    let mut hub = Hub::new();
+    let hub = Hub::new();
     hub.spoilt("good");
     let table = ["--table", "public.orders", "--keep-serving"];
     let report = hub.house.ok(&words("good", &table));
@@ -175,7 +175,7 @@ fn a_table_takes_the_live_ones_place_and_comes_back() {
 
 #[test]
 fn cancelled_at_every_step_the_old_database_serves_again() {
-    let mut hub = Hub::new();
+    let hub = Hub::new();
     for step in STEPS.into_iter().filter(|step| *step != "report") {
         hub.sql("sales", "UPDATE orders SET what = 'good'");
         let point = format!("before {step}");
@@ -244,7 +244,7 @@ fn all_that_is_in_the_way_of_a_table_is_said_before_anything_is_touched() {
 /// The most frequent reason to restore a table: somebody dropped it.
 #[test]
 fn what_was_dropped_is_put_back_and_taken_back_when_that_is_cancelled() {
-    let mut hub = Hub::new();
+    let hub = Hub::new();
     hub.sql("sales", "CREATE SCHEMA extra; CREATE TABLE extra.lines AS SELECT generate_series(1, 7) AS n");
     hub.spoilt("good");
     hub.sql("sales", "DROP TABLE orders CASCADE; DROP SCHEMA extra CASCADE");

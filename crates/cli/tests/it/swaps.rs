@@ -138,7 +138,7 @@ fn killed_after_every_step_it_comes_to_its_end() {
 /// Cancelled in each step, it goes back: the application serves from the old state, and what was restored is not there or kept aside.
 #[test]
 fn cancelled_at_every_step_the_old_state_serves_again() {
-    let mut shop = Shop::new();
+    let shop = Shop::new();
     for step in STEPS.into_iter().filter(|step| *step != "report") {
         let harm = shop.harm();
         shop.hangs_and_cancelled(step, &["restore", "shop", "--time", &harm.time, "--swap", "--yes"]);
