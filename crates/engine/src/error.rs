@@ -235,12 +235,7 @@ impl Error {
     /// What would make it right, where that can be said.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::Vault(vault::Error::File { action: "read", source, .. }) if source.to_string().ends_with(NEEDED) => {
-                "put a plain file or folder there that the server's user may read; only pg_wal and what \
-                 is in pg_tblspc may be links"
-                    .into()
-            }
-            Error::Vault(error) => return error.hint(),
+            Error::Vault(error) => return hint_of_vault(error),
             Error::Mount(error) => return error.hint(),
             Error::Conninfo(_) => {
                 "write it as libpq does, such as postgres://user@host:5432/db?sslmode=verify-full".into()
@@ -287,9 +282,7 @@ impl Error {
                 "the end of its log says why; what a restore into a directory has written is left there".into()
             }
             Error::Library { library, .. } => {
-                format!(
-                    "install the package of {library} on this host, or choose a moment before shared_preload_libraries named it"
-                )
+                format!("install {library} on this host, or choose a moment before shared_preload_libraries named it")
             }
             Error::Interrupted(_) => "nothing was committed; take the backup again".into(),
             Error::Tablespace { oid, .. } => format!("name another directory with --tablespace {oid}=PATH"),
@@ -360,6 +353,17 @@ impl Error {
 impl ServerError {
     fn advice(&self) -> Option<String> {
         self.hint.clone().or_else(|| self.detail.clone())
+    }
+}
+
+fn hint_of_vault(error: &vault::Error) -> Option<String> {
+    let is_needed = |source: &std::io::Error| source.to_string().ends_with(NEEDED);
+    match error {
+        vault::Error::File { action: "read", source, .. } if is_needed(source) => Some(
+            "put a plain file or folder there that the server's user may read; only pg_wal and what is in pg_tblspc may be links"
+                .into(),
+        ),
+        error => error.hint(),
     }
 }
 

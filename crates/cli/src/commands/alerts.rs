@@ -42,7 +42,7 @@ async fn list(client: &Client, args: &AlertsListArgs, around: &Surroundings) -> 
         print_json(&alarms)?;
     } else {
         let with_past = args.all || args.since.is_some();
-        let seen = if alarms.is_empty() && !with_past { seen(&client, args).await? } else { Vec::new() };
+        let seen = if alarms.is_empty() && !with_past { seen(client, args).await? } else { Vec::new() };
         print(&alarm::list(&alarms, with_past, &seen, &view));
     }
     let critical = |alarm: &AlarmView| alarm.cleared.is_none() && alarm.severity == "critical";

@@ -52,7 +52,7 @@ pub(crate) async fn plan(daemon: &Daemon, name: &str, ask: ExtractAsk) -> Result
     plan.asked.clone_from(&resolved.asked);
     plan.into = format!("{} of the live server", input.ask.into.clone().unwrap_or_default());
     plan.steps = steps(&input, &resolved).into_iter().map(planned).collect();
-    plan.findings = event_triggers.into_iter().map(may_forbid).collect();
+    plan.findings = event_triggers.into_iter().map(|trigger| may_forbid(&trigger)).collect();
     Ok(plan)
 }
 
@@ -75,7 +75,7 @@ struct Prepared {
 }
 
 /// A warning of an event trigger.
-pub(super) fn may_forbid(trigger: String) -> FindingView {
+pub(super) fn may_forbid(trigger: &str) -> FindingView {
     FindingView::of_host("warns", format!("{trigger} is enabled"), PAST_EVENT_TRIGGERS.to_owned(), None)
 }
 
@@ -154,7 +154,7 @@ pub(super) struct Extract {
 impl Extract {
     pub(super) async fn run(&self, watch: &Arc<Watch>) -> Result<(ExtractReport, Made)> {
         let opened = Box::pin(instances::open(&self.daemon, &self.wanted, &self.resolved, watch)).await?;
-        let extracted = match self.extract(watch).await {
+        let extracted = match Box::pin(self.extract(watch)).await {
             Err(error) => Err(self.blame(error).await),
             done => done,
         };
@@ -191,8 +191,10 @@ impl Extract {
             takes_place: self.takes_place,
         };
         Ok(match self.tables.is_empty() {
-            true => extract::extract_database(&extraction, &self.ask.database, &self.into).await?,
-            false => extract::extract_tables(&extraction, &self.ask.database, &self.tables, &self.into).await?,
+            true => Box::pin(extract::extract_database(&extraction, &self.ask.database, &self.into)).await?,
+            false => {
+                Box::pin(extract::extract_tables(&extraction, &self.ask.database, &self.tables, &self.into)).await?
+            }
         })
     }
 

@@ -1,5 +1,7 @@
 //! Back to what a restore replaced: the same steps, with the cluster that was kept as the successor. What was written since is kept too.
 
+use std::path::PathBuf;
+
 use api::{ConsentAsk, MomentAsk, Operation, RestoreAsk, RestoreMode, RestorePlan, TargetAsk};
 use engine::postgres::control_file::ControlFile;
 use engine::postgres::opened::Opened;
@@ -36,6 +38,13 @@ pub(crate) async fn begin(daemon: &Daemon, operation: &str, ask: &ConsentAsk, by
     submit(daemon, source.row.name.as_str(), &swap, by).await
 }
 
+/// The link by which the server knows its directory, where it is one.
+fn called_by(source: &Source, places: &Succession) -> Option<PathBuf> {
+    let called = &source.cluster.data_directory;
+    let is_link = !places.is_elsewhere() && called != &places.live && same_place(called, &places.live);
+    is_link.then(|| called.clone())
+}
+
 async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Result<(Swap, Source)> {
     let row = retired::of(daemon, operation).await?;
     let source = daemon.source(&row.source)?;
@@ -43,10 +52,7 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
     let moved = moved_by(daemon, &row).await?;
     let mut places = places_of(&row, moved.as_ref(), &short_id(daemon));
-    let called = &source.cluster.data_directory;
-    if !places.is_elsewhere() && called != &places.live && same_place(called, &places.live) {
-        places.called = Some(called.clone());
-    }
+    places.called = called_by(&source, &places).or(places.called);
     let comes_back = lying_at(daemon, &places.staged).await?;
     let control = match &comes_back {
         Some(name) => {

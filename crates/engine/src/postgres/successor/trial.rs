@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -50,8 +50,7 @@ pub fn try_settings(live: &Path, reads: &Reads, control: &ControlFile, binaries:
     trial.make(control)?;
     carry(reads, live, &trial.data)?;
     let (mut server, log) = (Server(trial.start(reads)?), folder.path().join("log"));
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    for _ in 0..PATIENCE.as_millis() / LOOK_EVERY.as_millis() {
         if trial.is_ready() {
             return Ok(None);
         }

@@ -94,7 +94,7 @@ async fn look_at_live(seen: &mut Seen, source: &Source, object: &Object, resolve
         return Ok(());
     }
     let triggers = look_before(live, Look::Tables { database, schema: &object.staged }).await?;
-    seen.findings.extend(triggers.into_iter().map(extract::may_forbid));
+    seen.findings.extend(triggers.into_iter().map(|trigger| extract::may_forbid(&trigger)));
     match swap_outlook(live, database, &tables).await {
         Ok(SwapOutlook { blockers, absent }) => {
             blockers.into_iter().for_each(|(what, why)| seen.note("blocks", what, why));
