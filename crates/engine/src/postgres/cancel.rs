@@ -9,10 +9,17 @@ use crate::error::{Error, Result};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-pub(crate) async fn unless_cancelled<T>(progress: &Progress, waited_for: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        done = waited_for => done,
-        error = cancelled(progress) => Err(error),
+/// What is waited for is on the heap: it would be held twice here, and once more by each caller.
+pub(crate) fn unless_cancelled<T>(
+    progress: &Progress,
+    waited_for: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<T>> {
+    let waited_for = Box::pin(waited_for);
+    async move {
+        tokio::select! {
+            done = waited_for => done,
+            error = cancelled(progress) => Err(error),
+        }
     }
 }
 
