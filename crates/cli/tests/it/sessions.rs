@@ -75,7 +75,8 @@ fn defaults_of_a_role_or_a_database_are_in_the_way_of_nothing() {
     house.ok(&[words.as_slice(), &["--table", "public.r"]].concat());
     assert_eq!(house.server.sql("fixed", "SELECT n FROM fixed_restored.r"), "1");
     // What takes its place is read-only by default as well, which is as it was.
-    let swapped = house.ok(&[words.as_slice(), &["--swap", "--no-snapshot", "a test"]].concat());
+    let swapped =
+        house.ok(&[words.as_slice(), &["--swap", "--no-snapshot", "restore shop without a snapshot"]].concat());
     assert!(swapped["kept_as"].is_string(), "{swapped:#}");
     assert_eq!(house.server.sql("fixed", "SELECT n FROM r"), "1");
 }

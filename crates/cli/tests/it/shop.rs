@@ -115,7 +115,8 @@ impl Shop {
 
     pub(crate) fn service(&self, name: &str, word: &str) {
         let done = Command::new(self.house.path(name)).arg(word).status().unwrap();
-        assert!(done.success(), "{name} {word}: {done}");
+        let log = std::fs::read_to_string(self.house.server.home().join(format!("{name}.log"))).unwrap_or_default();
+        assert!(done.success(), "{name} {word}: {done}\n{log}");
     }
 
     /// A service of the stack that is a script of ours.

@@ -39,8 +39,8 @@ fn a_link_out_of_the_data_directory_brings_nothing_back_but_itself() {
 #[test]
 fn a_directory_of_an_earlier_restore_is_not_another_one() {
     let house = House::new(server(15));
-    house.ok(&["backup", "shop", "--label", "first"]);
-    house.ok(&["backup", "shop", "--label", "second"]);
+    house.ok(&["backup", "shop", "--name", "first"]);
+    house.ok(&["backup", "shop", "--name", "second"]);
     let into = house.path("into");
     let restored = house.restore("into", &["--backup", "first"]);
     let marker = std::fs::read(into.join("rekindle.restore.json")).unwrap();

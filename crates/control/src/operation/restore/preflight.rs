@@ -51,6 +51,9 @@ pub(super) struct Was {
     /// What the server said of its configuration while it ran.
     #[serde(default)]
     pub(super) told: Told,
+    /// Whether its sessions were read-only by default, as some keep them on purpose.
+    #[serde(default)]
+    pub(super) read_only: bool,
 }
 
 impl Seen {
@@ -106,7 +109,7 @@ impl Part for Preflight {
         };
         // As it would be planned now: what was planned then may not be so any more.
         let mut now = swap.anew(&at.daemon, source_of(at), resolved.as_ref()).await?;
-        let seen = look(&at.daemon, &source, &now, resolved.as_ref()).await;
+        let seen = look(&at.daemon, &source, &now, resolved.as_ref(), Trial::Now).await;
         seen.say(at);
         seen.refuse()?;
         now.plan.findings = seen.findings;
@@ -120,8 +123,28 @@ impl Part for Preflight {
     }
 }
 
+/// When a server is started with the settings of now, which takes about a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trial {
+    Now,
+    /// The step `preflight` does it.
+    InTheStep,
+}
+
+/// At the begin of an operation: before people approve it, or wait for its time, they know.
+pub(super) fn trial(swap: &Swap) -> Trial {
+    let follows_at_once = swap.plan.approvals == 0 && swap.ask.consent.at.is_none();
+    if follows_at_once { Trial::InTheStep } else { Trial::Now }
+}
+
 /// `resolved` is nothing where what was replaced comes back: it is there already.
-pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved: Option<&Resolved>) -> Seen {
+pub(super) async fn look(
+    daemon: &Daemon,
+    source: &Source,
+    swap: &Swap,
+    resolved: Option<&Resolved>,
+    trial: Trial,
+) -> Seen {
     let mut seen = Seen::default();
     look_at_directory(&mut seen, daemon, source, swap).await;
     if let Some(resolved) = resolved {
@@ -143,7 +166,7 @@ pub(super) async fn look(daemon: &Daemon, source: &Source, swap: &Swap, resolved
     }
     look_at_server(&mut seen, daemon, source, swap).await;
     settings::look_at_links(&mut seen, swap);
-    settings::look_at(&mut seen, daemon, source, swap).await;
+    settings::look_at(&mut seen, daemon, source, swap, trial).await;
     in_doubt::look_at_cluster(&mut seen, &source.cluster.conninfo).await;
     look_at_outside(&mut seen, daemon, &swap.outside).await;
     look_at_kept(&mut seen, daemon, &swap.stack, &swap.outside).await;

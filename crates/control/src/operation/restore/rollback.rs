@@ -12,8 +12,9 @@ use serde::Deserialize;
 use vault::log::read::LogIndex;
 
 use super::moved::Moved;
+use super::preflight::{self, Trial};
 use super::swap::{Swap, planned, steps, submit};
-use super::{lost, pace, preflight, promise};
+use super::{lost, pace, promise};
 use crate::catalog::RetiredRow;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -26,13 +27,13 @@ use crate::{retired, stacks};
 pub(crate) async fn plan(daemon: &Daemon, operation: &str, ask: &ConsentAsk) -> Result<RestorePlan> {
     let (swap, source) = prepared(daemon, operation, ask).await?;
     let mut plan = swap.plan.clone();
-    plan.findings = preflight::look(daemon, &source, &swap, None).await.findings;
+    plan.findings = preflight::look(daemon, &source, &swap, None, Trial::Now).await.findings;
     Ok(plan)
 }
 
 pub(crate) async fn begin(daemon: &Daemon, operation: &str, ask: &ConsentAsk, by: By) -> Result<Operation> {
     let (mut swap, source) = prepared(daemon, operation, ask).await?;
-    let seen = preflight::look(daemon, &source, &swap, None).await;
+    let seen = preflight::look(daemon, &source, &swap, None, preflight::trial(&swap)).await;
     seen.refuse()?;
     swap.plan.findings = seen.findings;
     submit(daemon, source.row.name.as_str(), &swap, by).await

@@ -11,7 +11,8 @@ use engine::postgres::successor::trial::try_settings;
 use engine::postgres::successor::{is_served, read_control};
 use serde::Deserialize;
 
-use super::preflight::{Seen, Was};
+use super::connect::is_read_only_by_default;
+use super::preflight::{Seen, Trial, Was};
 use super::swap::Swap;
 use crate::daemon::Daemon;
 use crate::error::Result;
@@ -28,9 +29,10 @@ pub(super) fn told(at: &At) -> Result<Told> {
 }
 
 /// The configuration of now can be read, and a server starts with it.
-pub(super) async fn look_at(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap) {
+pub(super) async fn look_at(seen: &mut Seen, daemon: &Daemon, source: &Source, swap: &Swap, trial: Trial) {
     let live = &swap.places.live;
     let told = Told::by(&source.cluster.conninfo).await;
+    seen.was.read_only = is_read_only_by_default(&source.cluster.conninfo).await.unwrap_or(false);
     let answers = told.is_ok();
     match told {
         Ok(told) => seen.was.told = told,
@@ -56,6 +58,10 @@ pub(super) async fn look_at(seen: &mut Seen, daemon: &Daemon, source: &Source, s
     let severity = if answers { "blocks" } else { "warns" };
     for file in &found.unreadable {
         seen.note(severity, format!("settings: {file}"), "the server reads it, and would not start without it");
+    }
+    // Of a server that answers a failed trial is no warning, which would have to be agreed to.
+    if answers && trial == Trial::InTheStep {
+        return;
     }
     match tried(daemon, live, found).await {
         Ok(None) => seen.note("fine", "a server was started with the settings as they are now".to_owned(), ""),

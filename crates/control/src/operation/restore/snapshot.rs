@@ -33,8 +33,9 @@ impl Part for Snapshot {
             return Ok(Value::Null);
         }
         let label = Some(format!("before-restore-{}", at.id()));
-        let made = backup::store_as(at, BackupAsk { label, ..BackupAsk::default() }, None).await?;
-        kept(at, made).await
+        let made = kept(at, backup::store_as(at, BackupAsk { label, ..BackupAsk::default() }, None).await?).await?;
+        at.effect("the backup of the present state is pinned")?;
+        Ok(made)
     }
 
     async fn look(&self, at: &At) -> Result<Found> {
@@ -49,7 +50,6 @@ async fn kept(at: &At, made: Value) -> Result<Value> {
     let (source, id) = (source_of(at).parse()?, made["id"].as_str().unwrap_or_default().parse()?);
     let why = format!("the state before restore {}", at.id());
     catalog::pin_as(&at.daemon.vault, &source, &id, pin::pin_of(at)?, &why).await?;
-    at.effect(format!("backup {id} is pinned"))?;
     Ok(made)
 }
 

@@ -12,8 +12,9 @@ use vault::log::read::LogIndex;
 
 use super::moment::{Restorer, request, resolved};
 use super::moved::Moved;
+use super::preflight::{self, Trial};
 use super::promise::{self, Promise, Promised};
-use super::{lost, migrations, pace, preflight, settings};
+use super::{lost, migrations, pace, settings};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::operation::{By, Wanted, clone::short_id, input, step, submit_with};
@@ -189,14 +190,14 @@ pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub(super) async fn plan(daemon: &Daemon, name: &str, ask: &RestoreAsk) -> Result<RestorePlan> {
     let (swap, source, resolved) = prepared(daemon, name, ask).await?;
     let mut plan = swap.plan.clone();
-    plan.findings = preflight::look(daemon, &source, &swap, Some(&resolved)).await.findings;
+    plan.findings = preflight::look(daemon, &source, &swap, Some(&resolved), Trial::Now).await.findings;
     Ok(plan)
 }
 
 pub(super) async fn begin(daemon: &Daemon, name: &str, ask: RestoreAsk, by: By) -> Result<Operation> {
     let (mut swap, source, resolved) = prepared(daemon, name, &ask).await?;
     // Refused here, before there is an operation, with all that is in the way.
-    let seen = preflight::look(daemon, &source, &swap, Some(&resolved)).await;
+    let seen = preflight::look(daemon, &source, &swap, Some(&resolved), preflight::trial(&swap)).await;
     seen.refuse()?;
     swap.plan.findings = seen.findings;
     submit(daemon, name, &swap, by).await
