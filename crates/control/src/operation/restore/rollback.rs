@@ -49,8 +49,8 @@ fn called_by(source: &Source, places: &Succession) -> Option<PathBuf> {
 async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Result<(Swap, Source)> {
     let row = retired::of(daemon, operation).await?;
     let source = daemon.source(&row.source)?;
-    let stack = stacks::of_source(daemon, &row.source).await?;
-    let stack = stack.ok_or_else(|| Error::Ask(format!("{} is in no stack any more", row.source)))?;
+    let in_no_stack = || Error::Ask(format!("{} is in no stack any more", row.source));
+    let stack = stacks::of_source(daemon, &row.source).await?.ok_or_else(in_no_stack)?;
     let moved = moved_by(daemon, &row).await?;
     let mut places = places_of(&row, moved.as_ref(), &short_id(daemon));
     places.called = called_by(&source, &places).or(places.called);
@@ -68,8 +68,8 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     let (newest_commit, commits_after) = written_since(&index, &replaced).await?;
     let asked = format!("what was there before operation {operation}");
     let moment = MomentAsk { target: TargetAsk::Latest, before: false, timeline: None };
-    let consent = consent.clone();
-    let ask = RestoreAsk { mode: RestoreMode::Swap, into: row.path.clone(), consent, ..RestoreAsk::of(moment) };
+    let (mode, into, consent) = (RestoreMode::Swap, row.path.clone(), consent.clone());
+    let ask = RestoreAsk { mode, into, consent, ..RestoreAsk::of(moment) };
     let mut plan = RestorePlan {
         source: row.source.clone(),
         asked: asked.clone(),
@@ -97,10 +97,9 @@ async fn prepared(daemon: &Daemon, operation: &str, consent: &ConsentAsk) -> Res
     };
     let no_snapshot = promise::consented(daemon, &stack, &row.source, &ask.consent, &mut plan).await?;
     let (back_from, gaps) = (Some(row.operation.clone()), daemon.catalog.gaps(&row.source).await?.len());
-    let (stack, outside) = (stack.name, stack.outside);
     let mut swap = Swap {
-        stack,
-        outside,
+        stack: stack.name,
+        outside: stack.outside,
         ask,
         asked,
         places,
