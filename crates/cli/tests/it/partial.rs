@@ -75,6 +75,16 @@ impl Parts {
         self.shop.fails(&["restore", "shop", "--time", &harm.time, "--swap", "--yes"])
     }
 
+    /// The parts of the effect of each step of a swap, forth until the health is waited for, and back.
+    fn noted(&self) -> Vec<(String, String)> {
+        let harm = self.shop.harm();
+        self.shop.house.fault("restore/health/breaks");
+        let noted = self.shop.house.parts_of(|| drop(self.fails(&harm)));
+        self.mend();
+        self.is_as_before(&harm, "health");
+        noted
+    }
+
     fn page_is_up(&self) -> bool {
         TcpStream::connect_timeout(&self.page, Duration::from_secs(1)).is_ok()
     }
@@ -93,6 +103,7 @@ impl Parts {
         let kept = self.shop.retire_all();
         assert!(kept.iter().all(|path| path.contains(".undone-")), "{what}: {kept:?}");
         assert_eq!(self.left(), Vec::<String>::new(), "{what}");
+        self.shop.mend();
     }
 }
 
@@ -170,39 +181,48 @@ fn where_the_way_back_is_barred_too_it_says_with_what_it_goes_on() {
     assert!(!is_successor(&parts.shop), "the server that runs is the old one");
 }
 
-/// Behind each part of each step's effect, and behind each part of what takes it back.
+/// Behind each part of each step's effect.
 #[test]
 fn whatever_part_of_a_swap_was_done_when_it_failed_the_old_state_serves() {
     let parts = Parts::new();
-    let (house, harm) = (&parts.shop.house, parts.shop.harm());
-    house.fault("restore/health/breaks");
-    let noted = house.parts_of(|| drop(parts.fails(&harm)));
-    parts.mend();
-    parts.is_as_before(&harm, "health");
+    let (house, noted) = (&parts.shop.house, parts.noted());
     for step in ["snapshot", "beside", "announce", "quiesce", "cut-over", "resume"] {
         assert!(noted.iter().any(|(of, _)| of == &format!("restore/{step}")), "{step}: {noted:?}");
     }
-    for (step, part) in &noted {
-        let harm = parts.shop.harm();
-        let (fault, undo) = match part.strip_prefix("undo-") {
-            None => (format!("{step}/breaks-at-{part}"), false),
-            Some(n) => (format!("{step}/undo-breaks-at-{n}\nrestore/health/breaks"), true),
-        };
+    for (step, part) in noted.iter().filter(|(_, part)| !part.starts_with("undo-")) {
+        let (harm, fault) = (parts.shop.harm(), format!("{step}/breaks-at-{part}"));
         house.fault(&fault);
         let one = parts.fails(&harm);
         assert!(house.has_struck(), "{fault}: it never came to it: {one:#}");
-        if undo {
-            parts.shop.leads_back(&one, || parts.mend());
-        } else if step == "restore/snapshot" {
+        if step == "restore/snapshot" {
             // It is found in the vault, and so it was done.
             assert_eq!(one["status"], "succeeded", "{fault}: {one:#}");
             parts.shop.is_without(&harm, &fault);
             parts.shop.retire_newest();
             continue;
-        } else {
-            assert!(["failed", "cancelled"].contains(&one["status"].as_str().unwrap()), "{fault}: {one:#}");
         }
+        assert!(["failed", "cancelled"].contains(&one["status"].as_str().unwrap()), "{fault}: {one:#}");
         parts.mend();
+        parts.is_as_before(&harm, &fault);
+    }
+}
+
+/// Behind each part of what takes a swap back.
+#[test]
+fn whatever_part_of_the_way_back_was_done_when_it_failed_one_command_leads_back() {
+    let parts = Parts::new();
+    let (house, noted) = (&parts.shop.house, parts.noted());
+    let undos: Vec<(&String, &str)> =
+        noted.iter().filter_map(|(of, part)| Some((of, part.strip_prefix("undo-")?))).collect();
+    for step in ["announce", "quiesce", "cut-over"] {
+        assert!(undos.iter().any(|(of, _)| **of == format!("restore/{step}")), "{step}: {noted:?}");
+    }
+    for (step, n) in undos {
+        let (harm, fault) = (parts.shop.harm(), format!("{step}/undo-breaks-at-{n}\nrestore/health/breaks"));
+        house.fault(&fault);
+        let one = parts.fails(&harm);
+        assert!(house.has_struck(), "{fault}: it never came to it: {one:#}");
+        parts.shop.leads_back(&one, || parts.mend());
         parts.is_as_before(&harm, &fault);
     }
 }

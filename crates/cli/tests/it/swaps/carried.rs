@@ -30,7 +30,9 @@ fn every_file_that_the_server_reads_comes_along() {
     append(&shop, "people", "postgres\n");
     let hba = std::fs::read_to_string(shop.house.server.data_dir().join("pg_hba.conf")).unwrap();
     append(&shop, "access", &format!("local all @people trust\n{hba}"));
-    append(&shop, "postgresql.conf", "hba_file = 'access'\n");
+    // A relative one would be looked for where the server was started.
+    let access = shop.house.server.data_dir().join("access");
+    append(&shop, "postgresql.conf", &format!("hba_file = '{}'\n", access.display()));
     restart(&shop);
     for copy in [false, true] {
         let harm = shop.harm();
